@@ -1,0 +1,46 @@
+# Each target works alone on a fresh clone: it makes .venv when that is missing or out of date.
+PYTHON ?= python3
+THREADS ?= 8
+BIN := .venv/bin
+
+.PHONY: help train play test test-all check curves clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer, or give PYTHON=/path/to/python3." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11: install a newer one, or give PYTHON=/path/to/python3." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) lacks the venv module: on Debian and Ubuntu, apt install python3-venv." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt .venv/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+train: .venv/installed ## Train on Breakout with 8 actor-learners (THREADS=N)
+	$(BIN)/python train.py --threads $(THREADS)
+
+play: .venv/installed ## Watch the newest checkpoint play
+	$(BIN)/python play.py --render
+
+curves: .venv/installed ## Show the curves of all runs in a browser
+	$(BIN)/tensorboard --logdir runs
+
+check: .venv/installed-dev ## Lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check ## Run the checks and the tests
+	$(BIN)/python -m pytest
+
+test-all: test ## Run everything, the long tests too
+
+clean: ## Remove the virtual environment and caches; checkpoints and runs stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,75 @@
+"""The asynchronous advantage actor-critic (Mnih et al. 2016, algorithm S3): one actor-learner."""
+
+import math
+import traceback
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.losses import actor_critic_losses
+from breakout_a3c.networks import resolve_precision
+from breakout_a3c.reports import ReportSender
+from breakout_a3c.returns import generalised_advantages
+from breakout_a3c.rollout import RolloutCollector, make_environments, make_network, training_seeds
+from breakout_a3c.shared import LocalParameters, SharedParameters
+
+
+def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports: ReportSender) -> None:
+    """Pull the parameters, roll out, differentiate the loss, push the gradient; again and again.
+
+    Args:
+        config: The run's settings.
+        shared: What all actor-learners update.
+        worker_id: Index of this one; its slot in the counters.
+        reports: Where statistics and finished games go.
+    """
+    # Its own updates are a part of the seed: a worker that starts again plays other games.
+    sequence = np.random.SeedSequence(config.seed, spawn_key=(worker_id, int(shared.updates[worker_id])))
+    action_seed, *game_seeds = training_seeds(sequence, 1 + config.envs_per_thread)
+    environments = make_environments(config, game_seeds)
+    collector = RolloutCollector(config, environments, action_seed)
+    network = make_network(config, environments[0])
+    local = LocalParameters(network, resolve_precision(config.precision))
+
+    while not shared.stopped and (progress := shared.progress()) < 1:
+        pulled_version = shared.total_updates()
+        local.pull(shared.parameters)
+        rollout = collector.collect(network)
+
+        advantages = generalised_advantages(
+            rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.gamma, config.gae_lambda
+        )
+        returns = advantages + rollout.values
+        logits, values = network(rollout.observations.flatten(0, 1))
+        losses = actor_critic_losses(
+            logits,
+            values,
+            rollout.actions.flatten(),
+            advantages.flatten(),
+            returns.flatten(),
+            config.entropy_coef_at(progress),
+            config,
+        )
+        losses.total.backward()
+        gradient, grad_norm = local.take_gradient(config.max_grad_norm)
+
+        staleness = shared.total_updates() - pulled_version
+        finite = math.isfinite(grad_norm)
+        if finite:
+            shared.push(gradient, config.learning_rate_at(progress))
+        shared.count(worker_id, len(rollout), finite)
+        reports.add(finite, losses, grad_norm, staleness, advantages, returns, collector.take_finished())
+
+
+def run_actor_learner(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+    """Be one actor-learner process; an error ends up in front of the user by the pipe."""
+    reports = ReportSender(worker_id, pipe)
+    try:
+        learn(config, shared, worker_id, reports)
+        reports.close()
+    except BrokenPipeError:
+        pass  # the trainer is gone, and this process is about to be
+    except Exception:
+        reports.fail(traceback.format_exc())
+        raise

@@ -1,0 +1,266 @@
+"""Checkpoints: written atomically, checked before they are believed, rotated.
+
+A file is complete or absent: it is written beside its place, flushed to the disk, and renamed. It
+holds tensors, numbers, strings and lists of them only, so that loading one can run no code.
+"""
+
+import fcntl
+import math
+import os
+import platform
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from breakout_a3c.config import TrainConfig, from_dict
+from breakout_a3c.environments import make_environment
+from breakout_a3c.errors import UserError
+from breakout_a3c.networks import ActorCritic, resolve_precision
+from breakout_a3c.rollout import make_network
+from breakout_a3c.shared import LocalParameters
+
+FORMAT = 1
+MAX_BYTES = 1 << 30  # the largest network here takes 14 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that a training needs to go on, and a player to play."""
+
+    config: TrainConfig
+    run: str
+    parameters: Tensor  # (P,) float32, in the layout of shared.LocalParameters
+    square_average: Tensor  # (P,) float32
+    steps: int
+    updates: int
+    games: int
+    minutes: float
+    best_evaluation: float | None  # mean score that chose best.pt
+    recent_returns: list[float] = field(default_factory=list)  # of the last games, oldest first
+    recent_lengths: list[int] = field(default_factory=list)
+    precision: str = ""  # that "auto" resolved to
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def program_versions() -> dict[str, str]:
+    """Return the versions of what computes, and the commit of this program where there is one."""
+    import ale_py
+    import numpy
+
+    here = Path(__file__).resolve().parent
+    git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = ""
+    return {
+        "commit": commit or "unknown",
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "ale-py": ale_py.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write ``checkpoint`` to ``path`` atomically.
+
+    Raises:
+        ValueError: If a parameter is not finite; nothing is written.
+        OSError: If the folder cannot be written.
+    """
+    for name in ("parameters", "square_average"):
+        if not torch.isfinite(getattr(checkpoint, name)).all():
+            raise ValueError(f"the {name} are not finite, so {path.name} was not written")
+    content = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    content |= {"format": FORMAT, "config": checkpoint.config.to_dict()}
+    write_atomically(path, lambda temporary: torch.save(content, temporary))
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file, flush it to the disk, and rename it to ``path``."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, trusting nothing in it.
+
+    Raises:
+        UserError: If it is missing, damaged, or not one of this program's.
+    """
+    check_archive(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.") from error
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.")
+    names = {spec.name for spec in fields(Checkpoint)}
+    if set(content) != names:
+        raise UserError(f"{path} was written by another version of this program: play it with that version.")
+    check_content(content, path)
+    content["config"] = from_dict(content["config"], str(path))
+    return Checkpoint(**content)
+
+
+def check_archive(path: Path) -> None:
+    """Raise a UserError unless ``path`` is a whole zip archive: torch reads a flipped bit silently."""
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")
+    damaged = UserError(f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES or archive.testzip():
+                raise damaged
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read: change its permissions.") from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise damaged from error
+
+
+def check_content(content: dict[str, Any], path: Path) -> None:
+    """Raise a UserError unless the fields are of their types and the numbers finite."""
+    vectors = (content["parameters"], content["square_average"])
+    number = (int, float)
+    valid = (
+        all(isinstance(v, Tensor) and v.dtype == torch.float32 and v.dim() == 1 for v in vectors)
+        and all(bool(torch.isfinite(v).all()) for v in vectors)
+        and vectors[0].shape == vectors[1].shape
+        and bool((vectors[1] >= 0).all())
+        and isinstance(content["config"], dict)
+        and all(isinstance(key, str) for key in content["config"])
+        and all(isinstance(content[name], int) and content[name] >= 0 for name in ("steps", "updates", "games"))
+        and isinstance(content["minutes"], number)
+        and 0 <= content["minutes"] < math.inf
+        and isinstance(content["best_evaluation"], float | None)
+        and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
+        and all(isinstance(content[name], list) for name in ("recent_returns", "recent_lengths"))
+        and all(isinstance(value, number) for value in content["recent_returns"] + content["recent_lengths"])
+        and isinstance(content["versions"], dict)
+    )
+    if not valid:
+        raise UserError(f"{path} holds values that no training writes: use another checkpoint.")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A trained network with what is needed to let it play."""
+
+    network: ActorCritic
+    checkpoint: Checkpoint
+
+
+def load_agent(path: Path) -> Agent:
+    """Load a checkpoint and rebuild its network, ready to play.
+
+    Raises:
+        UserError: If the file is missing, damaged, or its parameters do not fit its network.
+    """
+    checkpoint = load_checkpoint(path)
+    environment = make_environment(checkpoint.config)
+    network = make_network(checkpoint.config, environment)
+    environment.close()
+    local = LocalParameters(network, resolve_precision(checkpoint.config.precision))
+    check_fits(checkpoint, local, path)
+    local.pull(checkpoint.parameters)
+    return Agent(network.requires_grad_(False).eval(), checkpoint)
+
+
+def check_fits(checkpoint: Checkpoint, local: LocalParameters, path: Path) -> None:
+    """Raise a UserError unless the checkpoint has as many parameters as the network."""
+    found, needed = checkpoint.parameters.numel(), local.size
+    if found != needed:
+        raise UserError(
+            f"{path} has {found} parameters, but the network {checkpoint.config.network} for "
+            f"{checkpoint.config.game} has {needed}: it belongs to another game or network."
+        )
+
+
+class RunFolder:
+    """The checkpoints of one run: numbered ones, ``best.pt``, and ``latest.pt`` one folder up.
+
+    Args:
+        root: Folder of all runs, ``checkpoints``.
+        run: Name of this one.
+
+    Raises:
+        UserError: If the folder cannot be written, or another trainer is writing it.
+    """
+
+    def __init__(self, root: Path, run: str) -> None:
+        self.path = root / run
+        self._root = root
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"the folder {self.path} cannot be written ({error.strerror}): choose another with --checkpoints.") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"another training is writing {self.path}: stop it, or choose another name with --run.") from error
+
+    def numbered(self) -> list[Path]:
+        """Return the numbered checkpoints, oldest first."""
+        return sorted(self.path.glob("step_*.pt"))
+
+    def save(self, checkpoint: Checkpoint, keep: int) -> Path:
+        """Write a numbered checkpoint, point ``latest.pt`` at it, and delete those beyond ``keep``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / f"step_{checkpoint.steps:012d}.pt"
+        save_checkpoint(checkpoint, path)
+        point_to(self._root / "latest.pt", path)
+        for old in self.numbered()[:-keep]:
+            if old != path:
+                old.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, checkpoint: Checkpoint) -> Path:
+        """Write ``best.pt``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / "best.pt"
+        save_checkpoint(checkpoint, path)
+        return path
+
+    def close(self) -> None:
+        """Let another trainer write here."""
+        self._lock.close()
+
+
+def point_to(link: Path, target: Path) -> None:
+    """Make ``link`` a relative symbolic link to ``target``, or a copy where links do not work."""
+    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.symlink_to(os.path.relpath(target, link.parent))
+    except OSError:
+        write_atomically(link, lambda path: path.write_bytes(target.read_bytes()) and None)
+    else:
+        os.replace(temporary, link)
+
+
+def command_line() -> str:
+    """Return the command that started this program."""
+    return " ".join(["python", *sys.argv])

@@ -1,0 +1,115 @@
+"""What train.py and play.py have in common on the command line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, replace
+from typing import Any, NoReturn, get_args
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.errors import UserError
+
+EXIT_BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence on stderr."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where help is, and exit with code 2."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}: see python {self.prog} --help.\n")
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Shows each default, and leaves room for long option names."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        help = action.help or ""
+        shown = action.metavar != "" and action.default is not argparse.SUPPRESS
+        return f"{help} [%(default)s]" if shown and action.option_strings and action.dest != "help" else help
+
+
+def run_program(program: Callable[[], int | None]) -> NoReturn:
+    """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
+    try:
+        code = program() or 0
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        code = EXIT_BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read our output has left; nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
+    """Add an option for each field of the config; one that is not given is absent from the result.
+
+    Args:
+        parser: Takes the options, in the groups of the fields.
+        defaults: What ``--help`` shows as the defaults.
+    """
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for spec in fields(TrainConfig):
+        name = spec.metadata["group"]
+        group = groups.setdefault(name, parser.add_argument_group(name))
+        default = str(getattr(defaults, spec.name)).lower()
+        help = f"{spec.metadata['help']} [{default}]".replace("%", "%%")
+        add_option(group, spec, help)
+
+
+def add_option(group: argparse._ArgumentGroup, spec: "Field[Any]", help: str) -> None:
+    """Add the option of one config field."""
+    name = "--" + spec.name.replace("_", "-")
+    assert spec.default is not MISSING, f"{spec.name} has no default"
+    kinds = get_args(spec.type) or (spec.type,)
+    if kinds == (bool,):
+        group.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help)
+    elif all(isinstance(kind, str) for kind in kinds):
+        group.add_argument(name, choices=kinds, default=argparse.SUPPRESS, help=help)
+    else:
+        kind = next(kind for kind in kinds if kind is not type(None))
+        parse = number_or_none(kind) if type(None) in kinds else number(kind)
+        group.add_argument(name, type=parse, default=argparse.SUPPRESS, metavar=kind.__name__.upper(), help=help)
+
+
+def number(kind: type) -> Callable[[str], Any]:
+    """Return a parser of ``kind`` that takes 8e6 and 8_000_000 for whole numbers, too."""
+
+    def parse(text: str) -> Any:
+        if kind is int:
+            value = float(text) if "e" in text.lower() else int(text)
+            if value != int(value):
+                raise ValueError(text)
+            return int(value)
+        return kind(text)
+
+    parse.__name__ = {"int": "whole number", "float": "number"}.get(kind.__name__, kind.__name__)
+    return parse
+
+
+def number_or_none(kind: type) -> Callable[[str], Any]:
+    """Return a parser of ``kind`` that also takes the word none."""
+    parse_number = number(kind)
+
+    def parse(text: str) -> Any:
+        return None if text.lower() == "none" else parse_number(text)
+
+    parse.__name__ = parse_number.__name__
+    return parse
+
+
+def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfig:
+    """Return ``config`` with the config options that were given on the command line.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+    names = {spec.name for spec in fields(TrainConfig)}
+    return replace(config, **{name: value for name, value in vars(options).items() if name in names})

@@ -1,0 +1,258 @@
+"""Every hyper-parameter with its unit, default and source, and the named presets.
+
+The help texts below are what ``python train.py --help`` prints. Nothing here imports torch: a typing
+error is answered at once.
+"""
+
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from breakout_a3c.errors import UserError
+
+Network = Literal["paper", "nature", "mlp"]
+Actions = Literal["reduced", "minimal"]
+Precision = Literal["auto", "float32", "bf16"]
+LossReduction = Literal["mean", "sum"]
+StartMethod = Literal["forkserver", "spawn"]
+
+CARTPOLE = "cartpole"
+
+
+def option(default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None) -> Any:
+    """Declare a config field that is also a command-line option.
+
+    Args:
+        default: Value of the default preset.
+        help: Unit, meaning and source.
+        group: Heading under which ``--help`` lists it.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+    """
+    return field(default=default, metadata={"help": help, "group": group, "low": low, "high": high})
+
+
+GAME, SIZE, LENGTH, LEARNING, UPKEEP = (
+    "the game",
+    "size and speed",
+    "length of the run",
+    "learning",
+    "checkpoints, evaluation, processes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All that defines a training; it is saved in every checkpoint.
+
+    Raises:
+        UserError: If a value is out of its range or contradicts another.
+    """
+
+    game: str = option("breakout", "an Atari game of ale-py in snake_case, or cartpole", GAME)
+    actions: Actions = option(
+        "reduced",
+        "reduced: Breakout without NOOP, as FIRE does nothing while the ball flies; "
+        "minimal: the game's own minimal set (Mnih et al. 2016)",
+        GAME,
+    )
+    frame_skip: int = option(4, "emulator frames per agent step (Mnih et al. 2015)", GAME, low=1, high=60)
+    max_noops: int = option(
+        30, "random no-op frames at a game's start, 1 to this many; 0: none (Mnih et al. 2015)", GAME, low=0, high=1000
+    )
+    sticky: float = option(
+        0.0, "probability that the emulator repeats the last action (Machado et al. 2018: 0.25)", GAME, low=0, high=1
+    )
+    auto_fire: bool = option(True, "press FIRE for each new life, as one extra frame inside the game", GAME)
+    terminal_on_life_loss: bool = option(
+        True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)", GAME
+    )
+    clip_rewards: bool = option(True, "the learner sees the reward's sign only (Mnih et al. 2015)", GAME)
+    max_episode_frames: int = option(
+        65_535,
+        "emulator frames after which a training game is truncated and bootstrapped "
+        "(Breakout serves no ball after 65,535)",
+        GAME,
+        low=100,
+        high=10_000_000,
+    )
+
+    network: Network = option(
+        "paper",
+        "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
+        "(Mnih et al. 2015); mlp: one dense layer of 256, for CartPole",
+        SIZE,
+    )
+    precision: Precision = option(
+        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it", SIZE
+    )
+    threads: int = option(8, "actor-learners; each is a process (Mnih et al. 2016: 16 threads)", SIZE, low=1, high=512)
+    envs_per_thread: int = option(
+        8,
+        "games that each actor-learner plays at once; 1 is the paper's, where a rollout ends with the game",
+        SIZE,
+        low=1,
+        high=1024,
+    )
+
+    total_steps: int | None = option(
+        8_000_000,
+        "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
+        LENGTH,
+        low=1,
+    )
+    max_minutes: float | None = option(
+        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0
+    )
+
+    rollout_length: int = option(
+        5, "agent steps per game between two updates, the paper's t_max (Mnih et al. 2016)", LEARNING, low=1, high=100_000
+    )
+    gamma: float = option(0.99, "discount per agent step (Mnih et al. 2016)", LEARNING, low=0, high=1)
+    gae_lambda: float = option(
+        0.95,
+        "lambda of the generalised advantages; 1: the paper's n-step returns, 0: one-step targets "
+        "(Schulman et al. 2016)",
+        LEARNING,
+        low=0,
+        high=1,
+    )
+    learning_rate: float = option(7e-4, "of RMSprop, at the start (Mnih et al. 2016)", LEARNING, low=0, high=10)
+    final_learning_rate: float = option(
+        0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
+    )
+    rmsprop_alpha: float = option(
+        0.99, "decay of RMSprop's mean square (Mnih et al. 2016)", LEARNING, low=0, high=0.999999
+    )
+    rmsprop_eps: float = option(1e-5, "added to RMSprop's root (OpenAI baselines a2c)", LEARNING, low=1e-12, high=10)
+    rmsprop_eps_inside_root: bool = option(
+        False, "add it under the root instead (Mnih et al. 2016, equation S3)", LEARNING
+    )
+    entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0)
+    final_entropy_coef: float = option(0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0)
+    value_coef: float = option(0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0)
+    max_grad_norm: float = option(
+        0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12
+    )
+    loss_reduction: LossReduction = option(
+        "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
+    )
+    seed: int = option(1, "of this run; each actor-learner and game derives its own", LEARNING, low=0, high=2**31 - 1)
+
+    checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", UPKEEP, low=0.001)
+    keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", UPKEEP, low=1)
+    eval_minutes: float = option(
+        5.0, "minutes between two evaluations of a snapshot, which choose best.pt; 0: none", UPKEEP, low=0
+    )
+    eval_episodes: int = option(10, "full games of such an evaluation, sampled", UPKEEP, low=1, high=1000)
+    start_method: StartMethod = option("forkserver", "how processes start", UPKEEP)
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            check_field(spec, getattr(self, spec.name))
+        if (self.network == "mlp") != (self.game == CARTPOLE):
+            raise UserError(
+                f"network {self.network} does not fit the game {self.game}: use paper or nature for Atari, mlp for cartpole."
+            )
+
+    def progress(self, steps: int, minutes: float) -> float:
+        """Return how much of the run is done, 0 to 1, by whichever limit is nearer.
+
+        Args:
+            steps: Agent steps so far, of all actor-learners.
+            minutes: Minutes of training so far.
+        """
+        by_steps = steps / self.total_steps if self.total_steps else 0.0
+        by_minutes = minutes / self.max_minutes if self.max_minutes else 0.0
+        return min(1.0, max(by_steps, by_minutes))
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Return the linearly annealed learning rate."""
+        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
+
+    def entropy_coef_at(self, progress: float) -> float:
+        """Return the linearly annealed weight of the entropy bonus."""
+        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * progress
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings, for checkpoints and TensorBoard."""
+        return asdict(self)
+
+
+def check_field(spec: "Field[Any]", value: Any) -> None:
+    """Raise a UserError unless ``value`` fits the type and the range of the field ``spec``."""
+    name = "--" + spec.name.replace("_", "-")
+    choices = get_args(spec.type)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        if value not in choices:
+            raise UserError(f"{name} is {value!r}: choose one of {', '.join(choices)}.")
+        return
+    allowed = choices or (spec.type,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
+        value = float(value)
+    if type(value) not in allowed:
+        expected = " or ".join("none" if kind is type(None) else kind.__name__ for kind in allowed)
+        raise UserError(f"{name} is {value!r}: give it {expected}.")
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    # Written so that nan fails.
+    if low is not None and value is not None and not value >= low:
+        raise UserError(f"{name} is {value}: it must be at least {low}.")
+    if high is not None and value is not None and not value <= high:
+        raise UserError(f"{name} is {value}: it must be at most {high}.")
+    if isinstance(value, float) and value == float("inf"):
+        raise UserError(f"{name} is infinite: give a finite number.")
+
+
+BREAKOUT = TrainConfig()
+
+PRESETS: dict[str, TrainConfig] = {
+    # Ours: the fastest to a good score on two cores.
+    "breakout": BREAKOUT,
+    # Mnih et al. 2016 with the details that its author confirmed to the authors of async-rl, whose
+    # value loss is 0.5 * (R - V)^2 / 2.
+    "paper": replace(
+        BREAKOUT,
+        actions="minimal",
+        auto_fire=False,
+        envs_per_thread=1,
+        gae_lambda=1.0,
+        rmsprop_eps=0.1,
+        rmsprop_eps_inside_root=True,
+        final_entropy_coef=0.01,
+        value_coef=0.25,
+        max_grad_norm=40.0,
+        loss_reduction="sum",
+    ),
+    # CartPole-v1, solved at a mean return of 475.
+    "cartpole": replace(
+        BREAKOUT,
+        game=CARTPOLE,
+        network="mlp",
+        precision="float32",
+        threads=3,
+        envs_per_thread=4,
+        frame_skip=1,
+        clip_rewards=False,
+        total_steps=300_000,
+        eval_minutes=0.0,
+    ),
+}
+
+
+def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
+    """Rebuild a config that ``to_dict`` wrote.
+
+    Args:
+        values: Field names and values.
+        source: Where they come from, for the message.
+
+    Raises:
+        UserError: If a field is unknown or a value is out of range.
+    """
+    known = {spec.name for spec in fields(TrainConfig)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise UserError(f"{source} was written by another version: it has the unknown settings {', '.join(unknown)}.")
+    try:
+        return TrainConfig(**values)
+    except UserError as error:
+        raise UserError(f"{source} holds settings that cannot be: {error}") from error

@@ -1,0 +1,128 @@
+"""What a training shows: a live table in a terminal, one line now and then elsewhere."""
+
+import math
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+PLAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStatus:
+    """One moment of a training."""
+
+    progress: float
+    minutes: float
+    minutes_left: float  # nan until it can be told
+    steps: int
+    steps_per_second: float
+    frame_skip: int
+    games: int
+    mean_return: float
+    best_return: float
+    evaluation: float | None  # mean score of the last evaluated snapshot
+    entropy: float
+    workers_alive: int
+    workers: int
+    deaths: int
+    updates_not_finite: int
+    memory_mb: float
+    minutes_since_checkpoint: float
+
+
+class TrainingConsole:
+    """Shows statuses and messages, on a terminal or in a log."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._printed_at = -math.inf
+
+    def start(self) -> None:
+        """Begin the live table."""
+        if self._live:
+            self._live.start()
+
+    def stop(self) -> None:
+        """Leave the last table standing and give the terminal back."""
+        if self._live:
+            self._live.stop()
+
+    def say(self, message: str) -> None:
+        """Print a message above the table."""
+        self._console.print(message, markup=False)
+
+    def update(self, status: TrainingStatus) -> None:
+        """Show ``status``: at once in a terminal, every 30 s in a log."""
+        if self._live:
+            self._live.update(live_table(self._run, status), refresh=True)
+        elif time.monotonic() - self._printed_at >= PLAIN_SECONDS:
+            self._printed_at = time.monotonic()
+            self._console.print(plain_line(status), markup=False)
+
+
+def live_table(run: str, status: TrainingStatus) -> Table:
+    """Return the table that a terminal of 80 columns shows."""
+    table = Table(title=f"run {run}", title_justify="left", width=78, show_header=False)
+    for _ in range(2):
+        table.add_column(style="dim", ratio=3)
+        table.add_column(justify="right", ratio=4)
+    table.add_row(
+        "progress", ProgressBar(total=1, completed=status.progress, width=18), f"{status.progress:.1%}", time_left(status)
+    )
+    trouble = f", {status.deaths} replaced" if status.deaths else ""
+    evaluation = "-" if status.evaluation is None else f"{status.evaluation:.1f}"
+    rows = [
+        ("agent steps", f"{status.steps:,}", "mean score, last 100", number(status.mean_return)),
+        ("steps/s", f"{status.steps_per_second:,.0f}", "best score", number(status.best_return)),
+        ("frames/s", f"{status.steps_per_second * status.frame_skip:,.0f}", "last evaluation", evaluation),
+        ("games", f"{status.games:,}", "entropy", number(status.entropy, 3)),
+        ("actor-learners", f"{status.workers_alive}/{status.workers}{trouble}", "minutes", f"{status.minutes:.1f}"),
+        ("memory", f"{status.memory_mb:,.0f} MB", "since checkpoint", f"{status.minutes_since_checkpoint:.1f} min"),
+    ]
+    if status.updates_not_finite:
+        rows.append(("not finite", f"{status.updates_not_finite} updates", "", ""))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def plain_line(status: TrainingStatus) -> str:
+    """Return the line that a log or a pipe gets."""
+    parts = [
+        f"{status.progress:6.1%}",
+        f"{status.steps:,} steps",
+        f"{status.minutes:.1f} min",
+        time_left(status),
+        f"{status.steps_per_second:,.0f} steps/s",
+        f"{status.steps_per_second * status.frame_skip:,.0f} frames/s",
+        f"score {number(status.mean_return)} (best {number(status.best_return)})",
+        f"entropy {number(status.entropy, 3)}",
+        f"{status.workers_alive}/{status.workers} actor-learners",
+        f"{status.memory_mb:,.0f} MB",
+        f"checkpoint {status.minutes_since_checkpoint:.1f} min ago",
+    ]
+    if status.deaths:
+        parts.append(f"{status.deaths} replaced")
+    if status.updates_not_finite:
+        parts.append(f"{status.updates_not_finite} updates not finite")
+    return "  ".join(parts)
+
+
+def number(value: float, digits: int = 1) -> str:
+    """Format a value that may not exist yet."""
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "-"
+
+
+def time_left(status: TrainingStatus) -> str:
+    """Format the minutes that remain."""
+    if not math.isfinite(status.minutes_left):
+        return "time left -"
+    hours, minutes = divmod(round(status.minutes_left), 60)
+    return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min left"

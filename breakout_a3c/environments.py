@@ -1,0 +1,194 @@
+"""The games as gymnasium environments: raw rewards, raw game ends; nothing of the learner's tricks.
+
+Facts about the emulator that shape this file: Breakout serves a ball only on FIRE, so a policy that
+never fires stalls; after 65,535 frames it serves none at all; and an unseeded emulator seeds itself
+with the time in seconds, so that games which start together are the same game.
+"""
+
+import difflib
+from typing import Any
+
+import ale_py
+import cv2
+import gymnasium
+import numpy as np
+from ale_py import Action, roms
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
+
+from breakout_a3c.config import CARTPOLE, Actions, TrainConfig
+from breakout_a3c.errors import UserError
+from breakout_a3c.preprocessing import SIDE, STACK, FramePreprocessor, Observation
+
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner for each game
+cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than it gives
+
+# FIRE stands for "stay": it does nothing while the ball flies, and without NOOP no policy can stall.
+REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
+NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
+
+
+def atari_games() -> list[str]:
+    """Return the names of the games that one player can play, from the ROMs inside ale-py."""
+    return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
+
+
+class AtariGame(gymnasium.Env[Observation, int]):
+    """One Atari game, seen as the last four frames.
+
+    ``step`` returns the raw reward, and ``terminated`` only when the game is over;
+    ``info["life_lost"]`` tells of a lost life. ``info["lives"]`` and ``info["frames"]`` (emulator
+    frames of this game) go with it.
+
+    Args:
+        game: Name of the ROM, such as ``breakout``.
+        seed: Of the emulator and of the number of no-op frames; None for a random one.
+        actions: ``reduced`` or ``minimal``.
+        frame_skip: Emulator frames per step.
+        max_noops: A game starts with 1 to this many frames of NOOP; 0 for none.
+        sticky: Probability that the emulator repeats the previous action.
+        auto_fire: Press FIRE for each new life, as one extra frame.
+        refill_on_life_loss: Begin a fresh stack of frames with each life.
+        max_episode_frames: Emulator frames after which the game is truncated.
+
+    Raises:
+        UserError: If ale-py has no such game for one player.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}
+
+    def __init__(
+        self,
+        game: str = "breakout",
+        *,
+        seed: int | None = None,
+        actions: Actions = "reduced",
+        frame_skip: int = 4,
+        max_noops: int = 30,
+        sticky: float = 0.0,
+        auto_fire: bool = True,
+        refill_on_life_loss: bool = True,
+        max_episode_frames: int = 108_000,
+        render_mode: str | None = "rgb_array",
+    ) -> None:
+        check_game(game)
+        # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
+        self.ale = ale_py.ALEInterface()
+        self.ale.setFloat("repeat_action_probability", sticky)
+        self._rom = roms.get_rom_path(game)
+        self._load(seed)
+        minimal = tuple(self.ale.getMinimalActionSet())
+        reduced = REDUCED_ACTIONS.get(game, minimal)
+        self._actions = list(reduced if actions == "reduced" else minimal)
+        self.action_names = [action.name for action in self._actions]
+        self.action_space = Discrete(len(self._actions))
+        self.observation_space = Box(0, 255, (SIDE, SIDE, STACK), np.uint8)
+        self.render_mode = render_mode
+        self._frame_skip = frame_skip
+        self._max_noops = max_noops
+        self._fires = auto_fire and Action.FIRE in minimal
+        self._refill_on_life_loss = refill_on_life_loss
+        self._max_episode_frames = max_episode_frames
+        self._preprocessor = FramePreprocessor(self.ale.getScreenDims())
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start a new game, after its no-op frames and the first FIRE."""
+        if seed is not None:
+            self._load(seed)
+        self.ale.reset_game()
+        if self._max_noops:
+            for _ in range(self.np_random.integers(1, self._max_noops + 1)):
+                self.ale.act(Action.NOOP)
+        if self._fires:
+            self.ale.act(Action.FIRE)
+        self._begin_stack()
+        return self._preprocessor.observation(), self._info(life_lost=False)
+
+    def _load(self, seed: int | None) -> None:
+        """Seed the random numbers here and in the emulator, which reads its seed with the ROM."""
+        super().reset(seed=seed)
+        self.ale.setInt("random_seed", int(self.np_random.integers(2**31)))
+        self.ale.loadROM(self._rom)
+
+    def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Repeat ``action`` for ``frame_skip`` frames."""
+        lives = self.ale.lives()
+        reward = self._act(self._actions[action])
+        terminated = self.ale.game_over(with_truncation=False)
+        life_lost = self.ale.lives() < lives
+        if life_lost and self._fires and not terminated:
+            reward += self.ale.act(Action.FIRE)
+            self.ale.getScreenGrayscale(self._preprocessor.last_screen)
+        if life_lost and self._refill_on_life_loss:
+            self._begin_stack()
+        else:
+            self._preprocessor.push()
+        truncated = not terminated and self.ale.getEpisodeFrameNumber() >= self._max_episode_frames
+        return self._preprocessor.observation(), reward, terminated, truncated, self._info(life_lost)
+
+    def _act(self, action: Action) -> float:
+        """Play one step's frames, keep the last two screens, and return the sum of their rewards."""
+        ale, screens = self.ale, self._preprocessor
+        reward = 0.0
+        for frames_left in range(self._frame_skip - 1, -1, -1):
+            reward += ale.act(action)
+            if ale.game_over(with_truncation=False):
+                break
+            if frames_left == 1:
+                ale.getScreenGrayscale(screens.previous_screen)
+            elif frames_left == 0:
+                ale.getScreenGrayscale(screens.last_screen)
+        return reward
+
+    def _begin_stack(self) -> None:
+        self.ale.getScreenGrayscale(self._preprocessor.last_screen)
+        self._preprocessor.refill()
+
+    def _info(self, life_lost: bool) -> dict[str, Any]:
+        return {
+            "life_lost": life_lost,
+            "lives": self.ale.lives(),
+            "frames": self.ale.getEpisodeFrameNumber(),
+        }
+
+    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Return the emulator's screen, ``(210, 160, 3)`` RGB."""
+        return self.ale.getScreenRGB()
+
+
+def check_game(game: str) -> None:
+    """Raise a UserError, with the nearest name, unless ``game`` can be played by one player."""
+    if game in NO_SINGLE_PLAYER:
+        raise UserError(f"{game} has no mode for a single player: choose another game.")
+    games = atari_games()
+    if game not in games:
+        near = difflib.get_close_matches(game, games, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(games)}, or {CARTPOLE}."
+        raise UserError(f"ale-py has no game called {game!r}: {hint}")
+
+
+def make_environment(config: TrainConfig, seed: int | None = None, **changes: Any) -> gymnasium.Env[Any, Any]:
+    """Build the environment that ``config`` describes.
+
+    Args:
+        config: The run's settings.
+        seed: Of this game alone: games that share a seed are the same game.
+        **changes: Arguments of AtariGame to set otherwise, such as the evaluation's
+            ``max_episode_frames`` or ``sticky``.
+    """
+    if config.game == CARTPOLE:
+        environment = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+        environment.reset(seed=seed)
+        return environment
+    settings: dict[str, Any] = {
+        "actions": config.actions,
+        "frame_skip": config.frame_skip,
+        "max_noops": config.max_noops,
+        "sticky": config.sticky,
+        "auto_fire": config.auto_fire,
+        "refill_on_life_loss": config.terminal_on_life_loss,
+        "max_episode_frames": config.max_episode_frames,
+    }
+    return AtariGame(config.game, seed=seed, **(settings | changes))

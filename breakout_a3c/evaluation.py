@@ -1,0 +1,164 @@
+"""Full games by a fixed protocol: 100 games chosen by their seeds beforehand, all played out.
+
+Never the first 100 to finish, which would favour short games. Scores are raw.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.environments import make_environment
+from breakout_a3c.networks import ActorCritic
+from breakout_a3c.rollout import FinishedGame
+
+MAX_SEED = 100_000
+GAMES_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How games are played for a published score; action set and auto-FIRE are the model's own."""
+
+    episodes: int = 100
+    seed: int = 0  # 0 to MAX_SEED - 1; each has games of its own
+    greedy: bool = False
+    sticky: float = 0.0
+    max_noops: int = 30
+    max_episode_frames: int = 108_000
+
+    def game_seeds(self) -> list[int]:
+        """Return one seed a game: odd ones, where training has the even ones."""
+        return [2 * (self.seed * 10_000 + game) + 1 for game in range(self.episodes)]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """The scores of an evaluation, in the order of the seeds."""
+
+    protocol: Protocol
+    games: list[FinishedGame]
+    distinct_games: int  # games whose actions and score differ from all before them
+
+    @property
+    def scores(self) -> list[float]:
+        """The raw scores."""
+        return [game.episode_return for game in self.games]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that the protocol asks a report to name."""
+        scores = self.scores
+        std = statistics.stdev(scores) if len(scores) > 1 else 0.0
+        protocol = self.protocol
+        # Without sticky actions a greedy policy plays the same few games over and over.
+        independent = not protocol.greedy or protocol.sticky > 0
+        return {
+            "episodes": len(scores),
+            "mean": statistics.fmean(scores),
+            "std": std,
+            "standard_error": std / len(scores) ** 0.5 if independent else None,
+            "median": statistics.median(scores),
+            "min": min(scores),
+            "max": max(scores),
+            "truncated_games": sum(game.truncated for game in self.games),
+            "distinct_games": self.distinct_games,
+            "policy": "greedy" if protocol.greedy else "sampled",
+            "sticky": protocol.sticky,
+            "max_noops": protocol.max_noops,
+            "max_episode_frames": protocol.max_episode_frames,
+            "seed": protocol.seed,
+            "scores": scores,
+            "lengths": [game.episode_length for game in self.games],
+        }
+
+
+def choose_actions(
+    logits: NDArray[np.float32], greedy: bool, generators: Sequence[np.random.Generator]
+) -> NDArray[np.int64]:
+    """Choose one action a game, ``(B,)``, from logits ``(B, A)`` and each game's own random numbers.
+
+    By the Gumbel-max trick: a game is the same whatever is played beside it.
+    """
+    if greedy:
+        return logits.argmax(axis=1)
+    noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])
+    return (logits + noise).argmax(axis=1)
+
+
+class GamePlayer:
+    """One environment that plays the games it is given, one after another."""
+
+    def __init__(self, environment: gymnasium.Env[Any, Any]) -> None:
+        self.environment = environment
+
+    def begin(self, index: int, seed: int) -> None:
+        """Start game number ``index`` of the evaluation."""
+        self.index = index
+        self.generator = np.random.default_rng(seed)
+        self.observation, _ = self.environment.reset(seed=seed)
+        self._return, self._actions = 0.0, bytearray()
+
+    def step(self, action: int) -> tuple[FinishedGame, bytes] | None:
+        """Play one step; return the game and its actions when it has ended."""
+        self.observation, reward, terminated, truncated, _ = self.environment.step(action)
+        self._return += float(reward)
+        self._actions.append(action)
+        if not (terminated or truncated):
+            return None
+        return FinishedGame(self._return, len(self._actions), truncated), bytes(self._actions)
+
+
+def evaluate(
+    network: ActorCritic,
+    config: TrainConfig,
+    protocol: Protocol,
+    on_step: Callable[[list[FinishedGame]], None] = lambda finished: None,
+) -> EvaluationResult:
+    """Play the games of ``protocol``, several at once in one process.
+
+    Args:
+        network: The policy.
+        config: Game, actions and auto-FIRE.
+        protocol: Which games, and how.
+        on_step: Called after each step with the games finished so far.
+    """
+    seeds = list(enumerate(protocol.game_seeds()))
+    players = [GamePlayer(make_player_environment(config, protocol)) for _ in seeds[:GAMES_AT_ONCE]]
+    for player in players:
+        player.begin(*seeds.pop(0))
+    results: dict[int, tuple[FinishedGame, bytes]] = {}
+    while players:
+        observations = torch.from_numpy(np.stack([player.observation for player in players]))
+        with torch.no_grad():
+            logits = network(observations)[0].numpy()
+        actions = choose_actions(logits, protocol.greedy, [player.generator for player in players])
+        for player, action in zip(list(players), actions.tolist(), strict=True):
+            outcome = player.step(action)
+            if outcome is None:
+                continue
+            results[player.index] = outcome
+            if seeds:
+                player.begin(*seeds.pop(0))
+            else:
+                players.remove(player)
+        on_step([game for game, _ in results.values()])
+    games = [results[index][0] for index in range(protocol.episodes)]
+    distinct = len(set(results.values()))
+    return EvaluationResult(protocol, games, distinct)
+
+
+def make_player_environment(config: TrainConfig, protocol: Protocol) -> gymnasium.Env[Any, Any]:
+    """Build the model's own environment under the rules of the evaluation."""
+    return make_environment(
+        config,
+        sticky=protocol.sticky,
+        max_noops=protocol.max_noops,
+        max_episode_frames=protocol.max_episode_frames,
+    )
+

@@ -1,0 +1,73 @@
+"""The terms of the actor-critic loss: pure functions (Mnih et al. 2016, section 4.2)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from breakout_a3c.config import TrainConfig
+
+
+def policy_loss(log_probs: Tensor, advantages: Tensor) -> Tensor:
+    """Return ``-log pi(a|s) A`` per step; the advantage is a constant here.
+
+    Args:
+        log_probs: ``(N,)`` log-probability of each action taken.
+        advantages: ``(N,)``.
+    """
+    return -log_probs * advantages.detach()
+
+
+def value_loss(values: Tensor, returns: Tensor) -> Tensor:
+    """Return ``(R - V(s))^2`` per step; the return is a constant here.
+
+    Args:
+        values: ``(N,)``.
+        returns: ``(N,)``.
+    """
+    return (returns.detach() - values).square()
+
+
+def entropy(all_log_probs: Tensor) -> Tensor:
+    """Return the entropy of each policy in nats, ``(N,)``, from log-probabilities ``(N, A)``."""
+    return -(all_log_probs.exp() * all_log_probs).sum(dim=-1)
+
+
+class Losses(NamedTuple):
+    """Scalars of one update; ``total`` is what is differentiated, the rest are means per step."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+
+
+def actor_critic_losses(
+    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor,
+    entropy_coef: float, config: TrainConfig,
+) -> Losses:
+    """Combine policy gradient, value error and entropy bonus.
+
+    Args:
+        logits: ``(N, A)`` float32.
+        values: ``(N,)`` float32.
+        actions: ``(N,)`` int64.
+        advantages: ``(N,)`` float32.
+        returns: ``(N,)`` float32.
+        entropy_coef: Weight of the bonus at this point of the run.
+        config: Weight of the value loss, and mean or sum over the steps.
+    """
+    # Broadcasting (N,) against (N, 1) would train on N x N terms without a word.
+    assert values.shape == actions.shape == advantages.shape == returns.shape == logits.shape[:1], (
+        f"losses: values {values.shape}, actions {actions.shape}, advantages {advantages.shape}, "
+        f"returns {returns.shape}, logits {logits.shape}"
+    )
+    all_log_probs = torch.log_softmax(logits, dim=-1)
+    log_probs = all_log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)
+    policy = policy_loss(log_probs, advantages).mean()
+    value = value_loss(values, returns).mean()
+    bonus = entropy(all_log_probs).mean()
+    total = policy + config.value_coef * value - entropy_coef * bonus
+    if config.loss_reduction == "sum":
+        total = total * len(actions)
+    return Losses(total, policy.detach(), value.detach(), bonus.detach())

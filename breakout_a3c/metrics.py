@@ -1,0 +1,107 @@
+"""The numbers of a run: gathered from the actor-learners' reports, written to TensorBoard.
+
+Tags are those of Stable-Baselines3, so that runs of both lie in one chart; ``async/`` is what only
+A3C has. The x axis is agent steps.
+"""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.reports import WorkerReport
+
+RECENT_GAMES = 100
+
+
+class TrainingStatistics:
+    """Scores of the last 100 games, and the means of the updates since they were last taken.
+
+    Args:
+        games: Games finished before a resume.
+        returns: Raw scores of the last of them, oldest first.
+        lengths: Their lengths in agent steps.
+    """
+
+    def __init__(self, games: int = 0, returns: Iterable[float] = (), lengths: Iterable[int] = ()) -> None:
+        self.games = games
+        self.recent_returns = deque(returns, maxlen=RECENT_GAMES)
+        self.recent_lengths = deque(lengths, maxlen=RECENT_GAMES)
+        self.best_return = max(self.recent_returns, default=-math.inf)
+        self.truncated_games = 0
+        self.updates_not_finite = 0
+        self.reports_dropped = 0
+        self._weights: dict[str, float] = {}
+        self._sums: dict[str, float] = {}
+
+    def add(self, report: WorkerReport) -> None:
+        """Take in what one actor-learner tells."""
+        for game in report.games:
+            self.games += 1
+            self.recent_returns.append(game.episode_return)
+            self.recent_lengths.append(game.episode_length)
+            self.best_return = max(self.best_return, game.episode_return)
+            self.truncated_games += game.truncated
+        if report.statistics is None:
+            return
+        self.updates_not_finite += report.statistics.not_finite
+        self.reports_dropped += report.statistics.dropped
+        for name, mean in report.statistics.means.items():
+            if math.isfinite(mean):
+                self._weights[name] = self._weights.get(name, 0.0) + report.statistics.count
+                self._sums[name] = self._sums.get(name, 0.0) + report.statistics.count * mean
+
+    def mean_return(self) -> float:
+        """Return the mean raw score of the last 100 games, nan before the first."""
+        return statistics.fmean(self.recent_returns) if self.recent_returns else math.nan
+
+    def take_scalars(self) -> dict[str, float]:
+        """Return tags and values for TensorBoard; the means of the updates start anew."""
+        scalars = {name: self._sums[name] / weight for name, weight in self._weights.items() if weight}
+        self._weights, self._sums = {}, {}
+        if self.recent_returns:
+            scalars["rollout/ep_rew_mean"] = self.mean_return()
+            scalars["rollout/ep_len_mean"] = statistics.fmean(self.recent_lengths)
+        scalars["rollout/games"] = self.games
+        return scalars
+
+
+class MetricsWriter:
+    """Writes one run's curves.
+
+    Args:
+        folder: ``runs/<run>``.
+        config: Hyper-parameters, shown with the curves.
+        steps: Where this process begins: on a resume, later points of an earlier one are hidden.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None, flush_secs=10)
+        values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
+        # Not add_hparams, which would open a second run.
+        for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
+            self._writer.file_writer.add_summary(summary, steps)
+        table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
+        self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
+
+    def write(self, scalars: dict[str, float], steps: int) -> None:
+        """Write scalars at ``steps`` and flush them to the file."""
+        for tag, value in scalars.items():
+            self._writer.add_scalar(tag, value, steps)
+        self._writer.flush()
+
+    def write_animation(self, tag: str, gif: bytes, steps: int) -> None:
+        """Write an animated GIF as an image."""
+        image = Summary.Image(encoded_image_string=gif)
+        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), steps)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._writer.close()

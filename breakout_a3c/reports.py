@@ -1,0 +1,142 @@
+"""What an actor-learner tells the trainer, and the pipe that it goes through.
+
+One pipe a worker, never a lock that two workers share: whoever is killed inside a lock blocks all
+others for ever. A worker never waits for a slow trainer: statistics are then dropped and counted,
+finished games are kept for later.
+"""
+
+import math
+import select
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from torch import Tensor
+
+from breakout_a3c.losses import Losses
+from breakout_a3c.rollout import FinishedGame
+
+SEND_SECONDS = 0.5
+# A pipe that polls as writable takes 4,096 bytes without blocking; 32 games need less than half.
+GAMES_A_MESSAGE = 32
+
+
+@dataclass(slots=True)
+class UpdateStatistics:
+    """Means over the updates since the last report."""
+
+    count: int = 0
+    dropped: int = 0
+    not_finite: int = 0
+    means: dict[str, float] = field(default_factory=dict)
+
+    def add(self, values: dict[str, float]) -> None:
+        """Count one update."""
+        self.count += 1
+        for name, value in values.items():
+            mean = self.means.get(name, 0.0)
+            self.means[name] = mean + (value - mean) / self.count
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """Finished games, and the statistics of the updates since the last report."""
+
+    worker_id: int
+    games: list[FinishedGame]
+    statistics: UpdateStatistics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailure:
+    """The traceback of the exception that ended a worker."""
+
+    worker_id: int
+    traceback: str
+
+
+def explained_variance(advantages: Tensor, returns: Tensor) -> float:
+    """Return 1 - Var(R - V) / Var(R): 1 for a perfect value function, nan for constant returns."""
+    variance = float(returns.var(correction=0))
+    return 1 - float(advantages.var(correction=0)) / variance if variance > 0 else math.nan
+
+
+class ReportSender:
+    """The worker's end of its pipe.
+
+    Args:
+        worker_id: Who reports.
+        pipe: Its write end.
+    """
+
+    def __init__(self, worker_id: int, pipe: Connection) -> None:
+        self._worker_id = worker_id
+        self._pipe = pipe
+        self._poll = select.poll()
+        self._poll.register(pipe.fileno(), select.POLLOUT)
+        self._games: list[FinishedGame] = []
+        self._statistics = UpdateStatistics()
+        self._sent_at = time.monotonic()
+
+    def add(
+        self,
+        pushed: bool,
+        losses: Losses,
+        grad_norm: float,
+        staleness: int,
+        advantages: Tensor,
+        returns: Tensor,
+        games: list[FinishedGame],
+    ) -> None:
+        """Take in one update and the games that ended in it, and report when that is due.
+
+        Args:
+            pushed: Whether the gradient was finite, and so pushed.
+            losses: Of the update.
+            grad_norm: Before clipping.
+            staleness: Updates of others between the pull and the push.
+            advantages: ``(T, B)``; with the returns they tell how well the value explains them.
+            returns: ``(T, B)``.
+            games: Finished since the last call.
+        """
+        self._games += games
+        if not pushed:
+            self._statistics.not_finite += 1
+        else:
+            self._statistics.add(
+                {
+                    "train/policy_loss": float(losses.policy),
+                    "train/value_loss": float(losses.value),
+                    "train/entropy": float(losses.entropy),
+                    "train/grad_norm": grad_norm,
+                    "async/staleness_updates": staleness,
+                }
+            )
+        if time.monotonic() - self._sent_at >= SEND_SECONDS:
+            if self._statistics.count:
+                self._statistics.means["train/explained_variance"] = explained_variance(advantages, returns)
+            self._send_without_waiting()
+
+    def _send_without_waiting(self) -> None:
+        self._sent_at = time.monotonic()
+        dropped = self._statistics.dropped
+        if self._poll.poll(0):
+            self._send(self._statistics)
+        else:
+            dropped += 1
+        self._statistics = UpdateStatistics(dropped=dropped)
+
+    def _send(self, statistics: UpdateStatistics | None) -> None:
+        games, self._games = self._games[:GAMES_A_MESSAGE], self._games[GAMES_A_MESSAGE:]
+        self._pipe.send(WorkerReport(self._worker_id, games, statistics))
+
+    def close(self) -> None:
+        """Send what is left, waiting for the trainer if need be."""
+        self._send(self._statistics)
+        while self._games:
+            self._send(None)
+        self._pipe.close()
+
+    def fail(self, traceback: str) -> None:
+        """Send the traceback that ends this worker."""
+        self._pipe.send(WorkerFailure(self._worker_id, traceback))

@@ -1,0 +1,190 @@
+"""Playing: a batch of games, and the rollouts that an actor-learner collects from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from numpy.typing import NDArray
+from torch import Tensor
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.environments import make_environment
+from breakout_a3c.networks import ActorCritic
+
+
+class FinishedGame(NamedTuple):
+    """A full game, with the raw score that the emulator counted."""
+
+    episode_return: float
+    episode_length: int  # agent steps
+    truncated: bool
+
+
+class StepOutcome(NamedTuple):
+    """What one step of the batch brought, ``(B,)`` each, as the learner sees it."""
+
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    last_observations: dict[int, NDArray[Any]]  # of the games that were truncated
+
+
+class GameBatch:
+    """Several games in step; a finished one starts again at once.
+
+    Raw scores are counted here, below the learner's clipped rewards and life-loss terminals.
+
+    Args:
+        config: How rewards and lost lives look to the learner.
+        environments: The games, each with a seed of its own.
+    """
+
+    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]]) -> None:
+        self._config = config
+        self._environments = environments
+        first = [environment.reset()[0] for environment in environments]
+        self.observations: NDArray[Any] = np.stack(first)  # (B, *observation)
+        self._returns = [0.0] * len(environments)
+        self._lengths = [0] * len(environments)
+        self._finished: list[FinishedGame] = []
+
+    def __len__(self) -> int:
+        """Return the number of games."""
+        return len(self._environments)
+
+    def step(self, actions: Sequence[int]) -> StepOutcome:
+        """Play one step of each game; ``observations`` are then what to act on next."""
+        rewards = np.empty(len(self), np.float32)
+        terminated = np.zeros(len(self), np.bool_)
+        truncated = np.zeros(len(self), np.bool_)
+        last_observations: dict[int, NDArray[Any]] = {}
+        for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
+            observation, reward, game_over, truncated[index], info = environment.step(action)
+            self._returns[index] += float(reward)
+            self._lengths[index] += 1
+            rewards[index] = np.sign(reward) if self._config.clip_rewards else reward
+            life_ended = self._config.terminal_on_life_loss and info.get("life_lost", False)
+            terminated[index] = game_over or life_ended
+            if truncated[index]:
+                last_observations[index] = observation
+            if game_over or truncated[index]:
+                self._finish(index, bool(truncated[index]))
+                observation, _ = environment.reset()
+            self.observations[index] = observation
+        return StepOutcome(rewards, terminated, truncated, last_observations)
+
+    def _finish(self, index: int, truncated: bool) -> None:
+        self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
+        self._returns[index], self._lengths[index] = 0.0, 0
+
+    def take_finished(self) -> list[FinishedGame]:
+        """Return the games that ended since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """``T`` steps of ``B`` games; the arguments of the loss."""
+
+    observations: Tensor  # (T, B, *observation)
+    actions: Tensor  # (T, B) int64
+    rewards: Tensor  # (T, B) float32
+    values: Tensor  # (T, B) float32, of the states acted in
+    next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
+    ended: Tensor  # (T, B) bool, the next row is of another life or game
+
+    def __len__(self) -> int:
+        """Return the number of agent steps, ``T * B``."""
+        return self.actions.numel()
+
+
+class RolloutCollector:
+    """Plays a batch of games by a network's policy, into buffers that are used again.
+
+    With a single game, a rollout ends with the game, as in the paper; with several, it always has
+    ``rollout_length`` steps, and a game's end is a mask inside it.
+
+    Args:
+        config: The rollout's length, and how the learner sees rewards and lost lives.
+        environments: The games to play.
+        seed: Of the sampled actions.
+    """
+
+    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]], seed: int) -> None:
+        length, batch = config.rollout_length, len(environments)
+        self._games = GameBatch(config, environments)
+        self._generator = torch.Generator().manual_seed(seed)
+        first = torch.from_numpy(self._games.observations)
+        self._observations = first.new_empty(length, *first.shape)
+        self._actions = torch.empty(length, batch, dtype=torch.int64)
+        self._rewards = torch.empty(length, batch)
+        self._values = torch.empty(length, batch)
+        self._next_values = torch.empty(length, batch)
+        self._ended = torch.empty(length, batch, dtype=torch.bool)
+
+    def take_finished(self) -> list[FinishedGame]:
+        """Return the games that ended since the last call."""
+        return self._games.take_finished()
+
+    @torch.no_grad()
+    def collect(self, network: ActorCritic) -> Rollout:
+        """Play ``rollout_length`` steps, or fewer where a single game ends.
+
+        The returned tensors are overwritten by the next call.
+        """
+        games, length = self._games, len(self._actions)
+        for t in range(length):
+            self._observations[t] = torch.from_numpy(games.observations)
+            logits, self._values[t] = network(self._observations[t])
+            self._actions[t] = sample_actions(logits, self._generator)
+            outcome = games.step(self._actions[t].tolist())
+            self._rewards[t] = torch.from_numpy(outcome.rewards)
+            ended = outcome.terminated | outcome.truncated
+            self._ended[t] = torch.from_numpy(ended)
+            # Filled in for the games that were truncated; the others follow below.
+            self._next_values[t].zero_()
+            for index, observation in outcome.last_observations.items():
+                if not outcome.terminated[index]:
+                    self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
+            if len(games) == 1 and ended[0]:
+                length = t + 1
+                break
+        _, bootstrap_values = network(torch.from_numpy(games.observations))
+        following = torch.cat((self._values[1:length], bootstrap_values.unsqueeze(0)))
+        self._next_values[:length] += following * ~self._ended[:length]
+        return Rollout(
+            self._observations[:length],
+            self._actions[:length],
+            self._rewards[:length],
+            self._values[:length],
+            self._next_values[:length],
+            self._ended[:length],
+        )
+
+
+def training_seeds(sequence: np.random.SeedSequence, count: int) -> list[int]:
+    """Draw even seeds: evaluation has the odd ones, so that no game of it was ever trained on."""
+    words = sequence.generate_state(count) >> 1  # 31 bits, as the emulator's seeds are signed
+    return [int(word) & ~1 for word in words]
+
+
+def sample_actions(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one action a row from the softmax of ``logits`` ``(B, A)``; returns ``(B,)`` int64."""
+    return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator).squeeze(1)
+
+
+def make_environments(config: TrainConfig, seeds: Sequence[int]) -> list[gymnasium.Env[Any, Any]]:
+    """Build the games that one actor-learner plays at once, one for each seed."""
+    return [make_environment(config, seed) for seed in seeds]
+
+
+def make_network(config: TrainConfig, environment: gymnasium.Env[Any, Any]) -> ActorCritic:
+    """Build the network of ``config`` for the observations and actions of ``environment``."""
+    assert isinstance(environment.action_space, Discrete), f"{environment.action_space} is not discrete"
+    assert environment.observation_space.shape is not None
+    return ActorCritic(config.network, environment.observation_space.shape, int(environment.action_space.n))

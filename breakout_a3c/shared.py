@@ -1,0 +1,171 @@
+"""What the actor-learners share, and how parameters travel between them.
+
+All of it lies in shared memory and is written without locks (Hogwild, Recht et al. 2011; Mnih et
+al. 2016, section 4): a pull may see a mix of two versions and an update may be lost, which the
+algorithm bears. Aligned words are never torn, and no message is built on the order of two writes.
+"""
+
+import time
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.networks import ActorCritic
+
+
+class SharedParameters:
+    """One flat float32 vector of parameters, RMSprop's statistics, and the run's counters.
+
+    Passing it to a process shares the memory; nothing is copied.
+
+    Args:
+        parameters: ``(P,)`` float32 initial values.
+        config: RMSprop's constants and the number of actor-learners.
+    """
+
+    def __init__(self, parameters: Tensor, config: TrainConfig) -> None:
+        assert parameters.dtype == torch.float32 and parameters.dim() == 1, f"{parameters.dtype}, {parameters.shape}"
+        self._config = config
+        self.parameters = parameters.clone().share_memory_()
+        self.square_average = torch.zeros_like(self.parameters).share_memory_()
+        # One slot a worker, so that no two of them write the same word; the sums are the counts.
+        self.steps = torch.zeros(config.threads, dtype=torch.int64).share_memory_()
+        self.updates = torch.zeros(config.threads, dtype=torch.int64).share_memory_()
+        self._stop = torch.zeros(1, dtype=torch.uint8).share_memory_()
+        # time.monotonic() at which this run would have begun had it run without a break.
+        self._began = torch.tensor([time.monotonic()], dtype=torch.float64).share_memory_()
+
+    @classmethod
+    def of_network(cls, network: ActorCritic, config: TrainConfig) -> Self:
+        """Share a copy of a network's parameters."""
+        return cls(LocalParameters(network).float32_parameters(), config)
+
+    def restore(self, parameters: Tensor, square_average: Tensor, steps: int, updates: int, minutes: float) -> None:
+        """Go on from a checkpoint: vectors ``(P,)`` float32, agent steps, updates, minutes so far."""
+        self.parameters.copy_(parameters)
+        self.square_average.copy_(square_average)
+        for counter, total in ((self.steps, steps), (self.updates, updates)):
+            workers = len(counter)
+            counter.fill_(total // workers)
+            counter[0] += total % workers
+        self._began[0] = time.monotonic() - minutes * 60
+
+    def count(self, worker_id: int, steps: int, updated: bool) -> None:
+        """Count a worker's rollout of ``steps`` agent steps, and whether it was pushed."""
+        self.steps[worker_id] += steps
+        self.updates[worker_id] += updated
+
+    def total_steps(self) -> int:
+        """Return the agent steps of all actor-learners."""
+        return int(self.steps.sum())
+
+    def total_updates(self) -> int:
+        """Return the updates of all actor-learners."""
+        return int(self.updates.sum())
+
+    def minutes(self) -> float:
+        """Return the minutes of training, those before a resume included."""
+        return (time.monotonic() - self._began.item()) / 60
+
+    def progress(self) -> float:
+        """Return how much of the run is done, 0 to 1; it drives every schedule."""
+        return self._config.progress(self.total_steps(), self.minutes())
+
+    def stop(self) -> None:
+        """Tell every process to finish what it is doing and leave."""
+        self._stop[0] = 1
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the processes were told to leave."""
+        return bool(self._stop.item())
+
+    @torch.no_grad()
+    def push(self, gradient: Tensor, learning_rate: float) -> None:
+        """Apply one RMSprop update with shared statistics (Mnih et al. 2016, equation S2, S3).
+
+        ``g <- alpha g + (1 - alpha) d^2``, ``theta <- theta - lr d / (sqrt(g) + eps)``, or with
+        ``eps`` under the root.
+
+        Args:
+            gradient: ``(P,)`` float32, finite.
+            learning_rate: Of this update.
+        """
+        config = self._config
+        self.square_average.mul_(config.rmsprop_alpha).addcmul_(gradient, gradient, value=1 - config.rmsprop_alpha)
+        if config.rmsprop_eps_inside_root:
+            root = (self.square_average + config.rmsprop_eps).sqrt_()
+        else:
+            root = self.square_average.sqrt().add_(config.rmsprop_eps)
+        self.parameters.addcdiv_(gradient, root, value=-learning_rate)
+
+
+class LocalParameters:
+    """A network's parameters and gradients as flat vectors, in the layout of the shared one.
+
+    The network's tensors become views of them, so that a pull is a copy per precision and a
+    gradient needs no gathering: ``[trunk | heads]``, in the order of ``parameters()``. Weights of
+    convolutions are channels-last in it, as the convolutions want them.
+
+    Args:
+        network: Its parameters move into the flat vectors; their values stay.
+        precision: Of the trunk; the heads are float32.
+    """
+
+    def __init__(self, network: ActorCritic, precision: torch.dtype = torch.float32) -> None:
+        self._segments = [FlatModule(network.trunk, precision), FlatModule(network.heads, torch.float32)]
+        self._sizes = [segment.values.numel() for segment in self._segments]
+        self.size = sum(self._sizes)
+        self._gradient = torch.empty(self.size)
+
+    def float32_parameters(self) -> Tensor:
+        """Return a copy of all parameters, ``(P,)`` float32."""
+        return torch.cat([segment.values.float() for segment in self._segments])
+
+    @torch.no_grad()
+    def pull(self, parameters: Tensor) -> None:
+        """Copy the shared parameters ``(P,)`` here, rounding the trunk to its precision."""
+        for segment, values in zip(self._segments, parameters.split(self._sizes), strict=True):
+            segment.values.copy_(values)
+
+    @torch.no_grad()
+    def take_gradient(self, max_norm: float) -> tuple[Tensor, float]:
+        """Return the clipped gradient ``(P,)`` float32 and its norm before; clear the local one.
+
+        The tensor is overwritten by the next call.
+        """
+        for segment, out in zip(self._segments, self._gradient.split(self._sizes), strict=True):
+            out.copy_(segment.gradients)
+            segment.gradients.zero_()
+        norm = float(torch.linalg.vector_norm(self._gradient))
+        if norm > max_norm:
+            self._gradient.mul_(max_norm / norm)
+        return self._gradient, norm
+
+
+class FlatModule:
+    """The parameters and gradients of a module as two flat vectors of one dtype."""
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
+        parameters = list(module.to(dtype).parameters())
+        self.values = torch.cat([as_stored(p.detach()).flatten() for p in parameters])
+        self.gradients = torch.zeros_like(self.values)
+        sizes = [parameter.numel() for parameter in parameters]
+        for parameter, values, gradients in zip(
+            parameters, self.values.split(sizes), self.gradients.split(sizes), strict=True
+        ):
+            stored = as_stored(parameter).shape
+            parameter.data = as_shaped(values.view(stored))
+            parameter.grad = as_shaped(gradients.view(stored))
+
+
+def as_stored(weight: Tensor) -> Tensor:
+    """Order a convolution's weight as it lies in the flat vector: output, height, width, input."""
+    return weight.permute(0, 2, 3, 1) if weight.dim() == 4 else weight
+
+
+def as_shaped(stored: Tensor) -> Tensor:
+    """Undo ``as_stored``, as a view."""
+    return stored.permute(0, 3, 1, 2) if stored.dim() == 4 else stored

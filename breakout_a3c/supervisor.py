@@ -1,0 +1,129 @@
+"""Starts the actor-learners, hears them, replaces those that die, and stops them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import Pipe, connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from breakout_a3c.actor_learner import run_actor_learner
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.processes import Context, start_process
+from breakout_a3c.reports import WorkerFailure, WorkerReport
+from breakout_a3c.shared import SharedParameters
+
+MAX_FRUITLESS_DEATHS = 3
+STOP_SECONDS = 3.0  # a rollout takes a fraction of a second
+
+
+class WorkersCannotRun(Exception):
+    """An actor-learner died again and again without an update; the message tells of its last death."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One actor-learner process, with what is known of its end."""
+
+    worker_id: int
+    process: BaseProcess
+    pipe: Connection
+    updates_at_start: int
+    traceback: str = ""
+
+
+class Supervisor:
+    """The actor-learner processes.
+
+    Args:
+        context: Starts them.
+        config: The run's settings, with their number.
+        shared: What they update; it outlives each of them.
+    """
+
+    def __init__(self, context: Context, config: TrainConfig, shared: SharedParameters) -> None:
+        self._context = context
+        self._config = config
+        self._shared = shared
+        self._fruitless_deaths = [0] * config.threads
+        self.deaths = 0
+        self.last_death = ""
+        self._workers: dict[Connection, Worker] = {}
+        for worker_id in range(config.threads):
+            self._start(worker_id)
+
+    @property
+    def alive(self) -> int:
+        """How many actor-learners have not ended."""
+        return len(self._workers)
+
+    def process_ids(self) -> list[int]:
+        """Return the process ids of the actor-learners."""
+        return [worker.process.pid for worker in self._workers.values() if worker.process.pid]
+
+    def _start(self, worker_id: int) -> None:
+        reader, writer = Pipe(duplex=False)
+        process = start_process(
+            self._context, f"actor-learner-{worker_id}", run_actor_learner, self._config, self._shared, worker_id, writer
+        )
+        # With our copy of the write end closed, the reader's end of file means the worker's death.
+        writer.close()
+        self._workers[reader] = Worker(worker_id, process, reader, int(self._shared.updates[worker_id]))
+
+    def poll(self, timeout: float) -> list[WorkerReport]:
+        """Wait up to ``timeout`` seconds for reports; replace the workers that died meanwhile.
+
+        Raises:
+            WorkersCannotRun: If one died three times in a row without an update.
+        """
+        reports: list[WorkerReport] = []
+        for ready in connection.wait(list(self._workers), timeout):
+            assert isinstance(ready, Connection)
+            worker = self._workers[ready]
+            try:
+                message = ready.recv()
+            except (EOFError, OSError):
+                self._end(worker)
+                continue
+            if isinstance(message, WorkerFailure):
+                worker.traceback = message.traceback
+            else:
+                reports.append(message)
+        return reports
+
+    def _end(self, worker: Worker) -> None:
+        """Take leave of a worker; unless it had finished or the run is stopping, replace it."""
+        worker.pipe.close()
+        del self._workers[worker.pipe]
+        worker.process.join(STOP_SECONDS)
+        if worker.process.exitcode == 0 or self._shared.stopped:
+            return
+        self.deaths += 1
+        self.last_death = (
+            worker.traceback or f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
+        )
+        learned = int(self._shared.updates[worker.worker_id]) > worker.updates_at_start
+        fruitless = 0 if learned else self._fruitless_deaths[worker.worker_id] + 1
+        self._fruitless_deaths[worker.worker_id] = fruitless
+        if fruitless == MAX_FRUITLESS_DEATHS:
+            raise WorkersCannotRun(self.last_death)
+        self._start(worker.worker_id)
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[WorkerReport]:
+        """Have all workers leave after their current rollout; kill those that do not.
+
+        Args:
+            hurry: Asked ten times a second; once it says true, nobody is waited for.
+
+        Returns:
+            Their last reports.
+        """
+        self._shared.stop()
+        reports: list[WorkerReport] = []
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._workers and time.monotonic() < deadline and not hurry():
+            reports += self.poll(0.1)
+        for worker in list(self._workers.values()):
+            worker.process.kill()
+            self._end(worker)
+        return reports

@@ -1,0 +1,157 @@
+"""Options, their help, and the way mistakes are told."""
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from breakout_a3c.command_line import HelpFormatter, Parser, add_config_options, run_program, with_options
+from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.errors import UserError
+
+BASE = replace(PRESETS["paper"], threads=3, total_steps=1234)
+
+
+def make_parser(defaults: TrainConfig = BASE) -> Parser:
+    parser = Parser(prog="train.py", formatter_class=HelpFormatter)
+    add_config_options(parser, defaults)
+    return parser
+
+
+def parse(*words: str) -> TrainConfig:
+    return with_options(BASE, make_parser().parse_args(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        ("--total-steps 8e6", "total_steps", 8_000_000),
+        ("--total-steps 1E3", "total_steps", 1000),
+        ("--total-steps 8_000_000", "total_steps", 8_000_000),
+        ("--total-steps none", "total_steps", None),
+        ("--max-minutes 2.5", "max_minutes", 2.5),
+        ("--max-minutes None", "max_minutes", None),
+        ("--threads 16", "threads", 16),
+        ("--learning-rate 7e-4", "learning_rate", 7e-4),
+        ("--game pong", "game", "pong"),
+        ("--network nature", "network", "nature"),
+        ("--no-terminal-on-life-loss", "terminal_on_life_loss", False),
+        ("--terminal-on-life-loss", "terminal_on_life_loss", True),
+        ("--auto-fire", "auto_fire", True),
+    ],
+)
+def test_options(words: str, name: str, value: Any) -> None:
+    config = parse(*words.split())
+    assert getattr(config, name) == value and type(getattr(config, name)) is type(value)
+    assert config == replace(BASE, **{name: value}), "another setting changed"
+
+
+def test_absent_options_keep_the_base() -> None:
+    assert parse() == BASE
+    assert vars(make_parser().parse_args([])) == {}
+
+
+def test_options_of_the_program_itself_are_no_settings() -> None:
+    parser = make_parser()
+    parser.add_argument("--run")
+    assert with_options(BASE, parser.parse_args(["--run", "x", "--threads", "2"])) == replace(BASE, threads=2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--colour red",
+        "--threads",
+        "--threads many",
+        "--threads 2.5",
+        "--threads 1e-3",
+        "--threads 1e400",
+        "--threads nan",
+        "--threads none",
+        "--learning-rate fast",
+        "--network transformer",
+        "--clip-rewards False",
+        "--no-threads",
+        "stray",
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        make_parser().parse_args(words.split())
+    captured = capsys.readouterr()
+    assert left.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("train.py: ") and captured.err.endswith("\n") and captured.err.count("\n") == 1
+    assert any(word in captured.err for word in words.split()), "it does not say which word was wrong"
+
+
+def test_a_value_out_of_range_is_a_user_error() -> None:
+    with pytest.raises(UserError, match="^--threads is 0"):
+        parse("--threads", "0")
+
+
+@pytest.mark.parametrize("defaults", [BASE, PRESETS["cartpole"]], ids=["paper", "cartpole"])
+def test_every_setting_has_an_option_whose_help_names_its_default(
+    defaults: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # each help text on one line
+    lines = make_parser(defaults).format_help().splitlines()
+    for spec in fields(TrainConfig):
+        option = "--" + spec.name.replace("_", "-")
+        at = next(i for i, line in enumerate(lines) if line.split()[:1] in ([option], [option + ","]))
+        entry = " ".join(lines[at : at + 2])
+        assert spec.metadata["help"].split(":")[0] in entry
+        assert f"[{str(getattr(defaults, spec.name)).lower()}]" in entry
+
+
+def test_every_group_of_settings_has_a_heading_once() -> None:
+    text = make_parser().format_help()
+    for group in {spec.metadata["group"] for spec in fields(TrainConfig)}:
+        assert text.count(f"\n{group}:\n") == 1
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_a_program_leaves_with_its_code(returned: int | None, code: int) -> None:
+    with pytest.raises(SystemExit) as left:
+        run_program(lambda: returned)
+    assert left.value.code == code
+
+
+def test_a_user_error_is_one_sentence_and_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def program() -> None:
+        raise UserError("there is no such file.")
+
+    monkeypatch.setattr(sys, "argv", ["/somewhere/play.py"])
+    with pytest.raises(SystemExit) as left:
+        run_program(program)
+    captured = capsys.readouterr()
+    assert left.value.code == 2
+    assert (captured.out, captured.err) == ("", "play.py: there is no such file.\n")
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_program(lambda: 1 // 0)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = (
+        "from breakout_a3c.command_line import run_program\n"
+        "def program():\n    for line in range(100_000):\n        print(line)\n"
+        "run_program(program)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_typing_error_is_answered_without_torch() -> None:
+    code = "import sys, breakout_a3c.command_line; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,153 @@
+"""The settings: ranges, schedules, presets, and the way to a checkpoint and back."""
+
+from dataclasses import fields, replace
+from typing import Any, get_args
+
+import pytest
+
+from breakout_a3c.config import PRESETS, TrainConfig, from_dict
+from breakout_a3c.errors import UserError
+
+BREAKOUT = PRESETS["breakout"]
+
+
+def option_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def out_of_range() -> list[tuple[str, Any]]:
+    """Return a value just outside each bound of each field, and a word outside each choice."""
+    cases: list[tuple[str, Any]] = []
+    for spec in fields(TrainConfig):
+        choices = get_args(spec.type)
+        low, high = spec.metadata["low"], spec.metadata["high"]
+        if choices and isinstance(choices[0], str):
+            cases.append((spec.name, "nonsense"))
+        # A whole number where the field is one, so that the range is what fails and not the type.
+        step = 1 if isinstance(spec.default, int) else 0.5
+        if low is not None:
+            cases.append((spec.name, low - step))
+        if high is not None:
+            cases.append((spec.name, high + step))
+    return cases
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+def test_presets_survive_the_way_to_a_checkpoint_and_back(preset: TrainConfig) -> None:
+    assert from_dict(preset.to_dict(), "a test") == preset
+
+
+def test_the_paper_preset_is_the_papers() -> None:
+    paper = PRESETS["paper"]
+    assert (paper.rollout_length, paper.envs_per_thread, paper.gae_lambda, paper.gamma) == (5, 1, 1.0, 0.99)
+    assert (paper.learning_rate, paper.final_learning_rate) == (7e-4, 0.0)
+    assert (paper.rmsprop_alpha, paper.rmsprop_eps, paper.rmsprop_eps_inside_root) == (0.99, 0.1, True)
+    assert (paper.entropy_coef, paper.final_entropy_coef, paper.max_grad_norm) == (0.01, 0.01, 40.0)
+    assert (paper.actions, paper.auto_fire, paper.loss_reduction, paper.network) == ("minimal", False, "sum", "paper")
+
+
+def test_a_config_holds_only_what_a_checkpoint_may_hold() -> None:
+    assert all(isinstance(value, str | int | float | None) for value in BREAKOUT.to_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("total_steps", "max_minutes", "steps", "minutes", "expected"),
+    [
+        (1000, None, 250, 99.0, 0.25),
+        (None, 10.0, 10**9, 4.0, 0.4),
+        (1000, 10.0, 250, 4.0, 0.4),
+        (1000, 10.0, 900, 4.0, 0.9),
+        (1000, 10.0, 0, 0.0, 0.0),
+        (1000, 10.0, 1200, 4.0, 1.0),
+        (1000, 10.0, 0, 11.0, 1.0),
+        (None, None, 10**9, 10**6, 0.0),
+    ],
+)
+def test_progress_follows_the_nearer_limit(
+    total_steps: int | None, max_minutes: float | None, steps: int, minutes: float, expected: float
+) -> None:
+    config = replace(BREAKOUT, total_steps=total_steps, max_minutes=max_minutes)
+    assert config.progress(steps, minutes) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("limit", [{"total_steps": 0}, {"max_minutes": 0.0}])
+def test_a_limit_of_zero_is_never_no_limit(limit: dict[str, Any]) -> None:
+    try:
+        config = replace(BREAKOUT, **({"total_steps": None} | limit))
+    except UserError:
+        return
+    assert config.progress(1, 1.0) == 1.0
+
+
+@pytest.mark.parametrize(("progress", "learning_rate", "entropy_coef"), [(0, 8e-4, 0.02), (0.5, 5e-4, 0.011), (1, 2e-4, 0.002)])
+def test_schedules_are_linear(progress: float, learning_rate: float, entropy_coef: float) -> None:
+    config = replace(
+        BREAKOUT, learning_rate=8e-4, final_learning_rate=2e-4, entropy_coef=0.02, final_entropy_coef=0.002
+    )
+    assert config.learning_rate_at(progress) == pytest.approx(learning_rate)
+    assert config.entropy_coef_at(progress) == pytest.approx(entropy_coef)
+
+
+@pytest.mark.parametrize(("name", "value"), out_of_range())
+def test_a_value_out_of_range_names_its_option(name: str, value: Any) -> None:
+    with pytest.raises(UserError, match=f"^{option_of(name)} is "):
+        TrainConfig(**{name: value})
+
+
+@pytest.mark.parametrize("spec", fields(TrainConfig), ids=lambda spec: spec.name)
+def test_a_bound_itself_is_allowed(spec: Any) -> None:
+    for bound in (spec.metadata["low"], spec.metadata["high"]):
+        if bound is not None:
+            assert getattr(TrainConfig(**{spec.name: bound}), spec.name) == bound
+
+
+@pytest.mark.parametrize("spec", [spec for spec in fields(TrainConfig) if spec.name != "game"], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("value", ["8", [1], b"x"], ids=repr)
+def test_a_wrong_type_names_its_option(spec: Any, value: Any) -> None:
+    with pytest.raises(UserError, match=f"^{option_of(spec.name)} is "):
+        TrainConfig(**{spec.name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("game", 3), ("threads", 8.0), ("threads", True), ("threads", None), ("auto_fire", 1), ("auto_fire", None),
+     ("gamma", True), ("gamma", None), ("total_steps", 8e6), ("max_minutes", "none")],
+)  # fmt: skip
+def test_near_misses_of_a_type_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(UserError, match=f"^{option_of(name)} is "):
+        TrainConfig(**{name: value})
+
+
+def test_a_whole_number_will_do_for_a_fraction() -> None:
+    assert TrainConfig(gamma=1, max_minutes=30).progress(0, 15) == 0.5
+
+
+@pytest.mark.parametrize("spec", [spec for spec in fields(TrainConfig) if float in (get_args(spec.type) or (spec.type,))],
+                         ids=lambda spec: spec.name)  # fmt: skip
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_only_finite_numbers(spec: Any, value: float) -> None:
+    with pytest.raises(UserError, match=f"^{option_of(spec.name)} is "):
+        TrainConfig(**{spec.name: value})
+
+
+@pytest.mark.parametrize(("game", "network"), [("breakout", "mlp"), ("cartpole", "paper"), ("cartpole", "nature")])
+def test_network_and_game_must_fit(game: str, network: Any) -> None:
+    with pytest.raises(UserError, match=f"network {network} does not fit the game {game}"):
+        TrainConfig(game=game, network=network)
+
+
+def test_an_unknown_setting_names_itself_and_its_source() -> None:
+    with pytest.raises(UserError, match="^old.pt .*colour, warp"):
+        from_dict(BREAKOUT.to_dict() | {"warp": 9, "colour": "red"}, "old.pt")
+
+
+def test_a_wrong_setting_names_its_source() -> None:
+    with pytest.raises(UserError, match="^old.pt .*--threads is 0"):
+        from_dict(BREAKOUT.to_dict() | {"threads": 0}, "old.pt")
+
+
+def test_messages_are_one_sentence() -> None:
+    for name, value in out_of_range():
+        with pytest.raises(UserError) as caught:
+            TrainConfig(**{name: value})
+        assert str(caught.value).endswith(".") and "\n" not in str(caught.value)

@@ -1,0 +1,169 @@
+"""The networks against the papers' numbers and against a slow forward pass."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from breakout_a3c.config import Network, Precision
+from breakout_a3c.networks import ActorCritic, ConvTrunk, resolve_precision
+from breakout_a3c.shared import LocalParameters
+
+ATARI = (84, 84, 4)
+
+
+def make_network(network: Network = "paper", num_actions: int = 3) -> ActorCritic:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions)
+    for parameter in made.parameters():  # policies and biases that matter
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    return made
+
+
+def make_observations(network: Network, batch: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    if network == "mlp":
+        return torch.randn(batch, 4, generator=generator)
+    return torch.randint(0, 256, (batch, *ATARI), dtype=torch.uint8, generator=generator)
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def slow_forward(network: ActorCritic, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the network from the papers' words: pixels / 255 in NCHW, ReLU after every layer."""
+    assert isinstance(network.trunk, ConvTrunk)
+    x = observations.permute(0, 3, 1, 2).contiguous().float() / 255
+    for layer, stride in zip(network.trunk.convolutions, (4, 2, 1), strict=False):
+        assert isinstance(layer, nn.Conv2d)
+        x = functional.relu(functional.conv2d(x, layer.weight.contiguous(), layer.bias, stride))
+    x = torch.stack([image.permute(1, 2, 0).contiguous().reshape(-1) for image in x])
+    x = functional.relu(x @ network.trunk.dense.weight.T + network.trunk.dense.bias)
+    policy, value = network.heads.policy, network.heads.value
+    return x @ policy.weight.T + policy.bias, (x @ value.weight.T + value.bias)[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("network", "convolutions", "dense_inputs", "dense"),
+    [
+        ("paper", [4_112, 8_224], 2_592, 663_808),
+        ("nature", [8_224, 32_832, 36_928], 3_136, 1_606_144),
+    ],
+)
+def test_sizes_are_the_papers(network: Network, convolutions: list[int], dense_inputs: int, dense: int) -> None:
+    trunk = ActorCritic(network, ATARI, 4).trunk
+    assert isinstance(trunk, ConvTrunk)
+    assert [count(layer) for layer in trunk.convolutions] == convolutions
+    assert trunk.dense.in_features == dense_inputs
+    assert count(trunk.dense) == dense
+
+
+@pytest.mark.parametrize(("network", "features"), [("paper", 256), ("nature", 512), ("mlp", 256)])
+def test_heads_are_linear_in_the_features(network: Network, features: int) -> None:
+    heads = make_network(network, 6).heads
+    assert count(heads) == (features + 1) * 6 + (features + 1)
+
+
+def test_the_dense_trunk_is_one_hidden_layer() -> None:
+    assert count(ActorCritic("mlp", (4,), 2)) == (4 * 256 + 256) + (256 * 2 + 2) + (256 + 1)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_outputs(network: Network, batch: int) -> None:
+    logits, values = make_network(network, 6)(make_observations(network, batch))
+    assert (logits.shape, values.shape) == ((batch, 6), (batch,))
+    assert logits.dtype == values.dtype == torch.float32
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@torch.no_grad()
+def test_a_row_does_not_depend_on_its_batch(network: Network) -> None:
+    made, observations = make_network(network), make_observations(network, 6)
+    logits, values = made(observations)
+    assert logits.std(dim=0).min() > 1e-3, "all rows are alike, so their order could not be seen"
+    for row in range(6):
+        alone_logits, alone_values = made(observations[row : row + 1])
+        torch.testing.assert_close(alone_logits[0], logits[row])
+        torch.testing.assert_close(alone_values[0], values[row])
+
+
+@pytest.mark.parametrize("network", ["paper", "nature"])
+@pytest.mark.parametrize("flat", [False, True], ids=["as built", "in a flat vector"])
+@torch.no_grad()
+def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
+    made, observations = make_network(network), make_observations(network, 3)
+    expected = slow_forward(made, observations)
+    if flat:
+        LocalParameters(made)
+        torch.testing.assert_close(slow_forward(made, observations), expected)
+    torch.testing.assert_close(made(observations), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_are_the_slow_ones() -> None:
+    made, observations = make_network("paper"), make_observations("paper", 3)
+    gradients = []
+    for logits, values in (made(observations), slow_forward(made, observations)):
+        loss = logits.square().sum() + values.square().sum()
+        gradients.append(torch.autograd.grad(loss, list(made.parameters())))
+    for ours, slow in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, slow, atol=1e-4 * float(slow.abs().max()), rtol=1e-3)
+
+
+@torch.no_grad()
+def test_the_trunk_runs_in_bf16_and_the_heads_in_float32() -> None:
+    made, observations = make_network(), make_observations("paper", 3)
+    expected = made(observations)
+    made.trunk.to(torch.bfloat16)
+    logits, values = made(observations)
+    assert made.trunk(observations).dtype == torch.bfloat16
+    assert logits.dtype == values.dtype == torch.float32
+    torch.testing.assert_close((logits, values), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+def test_initial_weights_are_orthogonal_with_their_gains(network: Network) -> None:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3)
+    gains = {made.heads.policy: 0.01, made.heads.value: 1.0}
+    layers = [module for module in made.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    assert len(layers) == {"paper": 5, "nature": 6, "mlp": 3}[network]
+    for layer in layers:
+        matrix = layer.weight.detach().flatten(1)
+        matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        gain = gains.get(layer, math.sqrt(2))
+        torch.testing.assert_close(
+            matrix @ matrix.T / gain**2, torch.eye(len(matrix)), atol=1e-4, rtol=0, msg=f"{layer}"
+        )
+        assert layer.bias is not None and not layer.bias.any()
+
+
+def test_the_first_policy_is_nearly_uniform() -> None:
+    torch.manual_seed(0)
+    logits, _ = ActorCritic("paper", ATARI, 4)(make_observations("paper", 8))
+    torch.testing.assert_close(logits.softmax(dim=-1), torch.full((8, 4), 0.25), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "capabilities", "expected"),
+    [
+        ("float32", {"avx512_bf16": True, "amx_bf16": True}, torch.float32),
+        ("bf16", {}, torch.bfloat16),
+        ("auto", {}, torch.float32),
+        ("auto", {"avx512_bf16": False, "amx_bf16": False, "avx2": True}, torch.float32),
+        ("auto", {"avx512_bf16": True}, torch.bfloat16),
+        ("auto", {"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
+    ],
+)
+def test_bf16_only_where_the_cpu_multiplies_it(
+    precision: Precision, capabilities: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert resolve_precision(precision) == expected
+
+
+def test_auto_resolves_on_this_machine() -> None:
+    assert resolve_precision("auto") in (torch.float32, torch.bfloat16)

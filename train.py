@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Train an agent: python train.py --threads 8."""
+
+import argparse
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
+from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.errors import UserError
+from breakout_a3c.processes import process_context
+
+if TYPE_CHECKING:  # imports torch, which --help need not wait for
+    from breakout_a3c.trainer import TrainingPlan
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def parse_options() -> argparse.Namespace:
+    """Parse the command line; config options that were not given are absent."""
+    first = Parser(prog="train.py", add_help=False)
+    first.add_argument("--preset", choices=PRESETS, default="breakout", help="settings to start from [breakout]")
+    preset = first.parse_known_args()[0].preset
+    parser = Parser(prog="train.py", parents=[first], description="Train an agent with A3C.")
+    parser.add_argument("--run", help="name of the run's folders [preset and time]")
+    parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
+    parser.add_argument("--init-from", type=Path, metavar="MODEL", help="start a new run from a model's weights")
+    parser.add_argument(
+        "--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR", help="where checkpoints go [checkpoints]"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where curves go [runs]")
+    add_config_options(parser, PRESETS[preset])
+    return parser.parse_args()
+
+
+def new_plan(options: argparse.Namespace, config: TrainConfig) -> "TrainingPlan":
+    """Plan a new run, from fresh weights or from those of a model."""
+    from breakout_a3c.checkpoints import load_checkpoint
+    from breakout_a3c.trainer import TrainingPlan
+
+    run = options.run or f"{options.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if (options.checkpoints / run).exists():
+        raise UserError(f"{options.checkpoints / run} exists: choose another --run, or go on with it by --resume.")
+    initial = None
+    if options.init_from:
+        model = load_checkpoint(options.init_from)
+        require_same_network(model.config, config, options.init_from)
+        initial = model.parameters
+    return TrainingPlan(config, run, options.checkpoints, options.runs, initial=initial)
+
+
+def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
+    """Plan to go on with a run; options that were given replace those of its checkpoint."""
+    from breakout_a3c.checkpoints import load_checkpoint
+    from breakout_a3c.trainer import TrainingPlan
+
+    checkpoint = load_checkpoint(options.resume)
+    config = with_options(checkpoint.config, options)
+    require_same_network(checkpoint.config, config, options.resume)
+    if config.progress(checkpoint.steps, checkpoint.minutes) >= 1:
+        raise UserError(
+            f"{options.resume} is complete after {checkpoint.steps:,} steps and {checkpoint.minutes:.1f} minutes: "
+            f"give a larger --total-steps or --max-minutes to go on."
+        )
+    run = options.run or checkpoint.run
+    return TrainingPlan(config, run, options.checkpoints, options.runs, resume=checkpoint)
+
+
+def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
+    """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
+    for name in ("game", "network", "actions"):
+        if getattr(found, name) != getattr(wanted, name):
+            raise UserError(
+                f"{path} was trained with --{name} {getattr(found, name)}, not {getattr(wanted, name)}: "
+                f"give --{name} {getattr(found, name)}, or start without it."
+            )
+
+
+def announce(plan: "TrainingPlan") -> None:
+    """Say what is about to happen, how long it takes, and how to stop it."""
+    config = plan.config
+    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
+    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
+    length = " or ".join(filter(None, limits)) or "no limit"
+    print(
+        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; length: {length}; "
+        f"a checkpoint every {config.checkpoint_minutes:g} minutes in {plan.checkpoints / plan.run}.\n"
+        f"Ctrl-C stops and saves. Curves: tensorboard --logdir {plan.runs}",
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Train as the command line says; return the exit code."""
+    options = parse_options()
+    if options.resume and options.init_from:
+        raise UserError("--resume goes on with a run and --init-from starts a new one: give one of them.")
+    if options.run and not RUN_NAME.fullmatch(options.run):
+        raise UserError(f"--run is {options.run!r}: use letters, digits, '.', '_' and '-' only.")
+    config = with_options(PRESETS[options.preset], options)
+    # Started before torch is imported here: the forkserver imports it at the same time.
+    context = process_context(config.start_method)
+
+    from breakout_a3c.trainer import Trainer
+
+    plan = resume_plan(options) if options.resume else new_plan(options, config)
+    announce(plan)
+    return Trainer(plan, context).run()
+
+
+if __name__ == "__main__":
+    run_program(main)
