@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from breakout_a3c.config import CARTPOLE, Actions, TrainConfig
 from breakout_a3c.errors import UserError
-from breakout_a3c.preprocessing import SIDE, STACK, FramePreprocessor, Observation
+from breakout_a3c.preprocessing import SIDE, STACK, Bytes, FramePreprocessor
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner for each game
 cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than it gives
@@ -33,7 +33,7 @@ def atari_games() -> list[str]:
     return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
 
 
-class AtariGame(gymnasium.Env[Observation, int]):
+class AtariGame(gymnasium.Env[Bytes, int]):
     """One Atari game, seen as the last four frames.
 
     ``step`` returns the raw reward, and ``terminated`` only when the game is over;
@@ -93,7 +93,7 @@ class AtariGame(gymnasium.Env[Observation, int]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    ) -> tuple[Bytes, dict[str, Any]]:
         """Start a new game, after its no-op frames and the first FIRE."""
         if seed is not None:
             self._load(seed)
@@ -112,7 +112,7 @@ class AtariGame(gymnasium.Env[Observation, int]):
         self.ale.setInt("random_seed", int(self.np_random.integers(2**31)))
         self.ale.loadROM(self._rom)
 
-    def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int) -> tuple[Bytes, float, bool, bool, dict[str, Any]]:
         """Repeat ``action`` for ``frame_skip`` frames."""
         lives = self.ale.lives()
         reward = self._act(self._actions[action])
@@ -120,7 +120,7 @@ class AtariGame(gymnasium.Env[Observation, int]):
         life_lost = self.ale.lives() < lives
         if life_lost and self._fires and not terminated:
             reward += self.ale.act(Action.FIRE)
-            self.ale.getScreenGrayscale(self._preprocessor.last_screen)
+            self._preprocessor.last_screen.capture(self.ale)
         if life_lost and self._refill_on_life_loss:
             self._begin_stack()
         else:
@@ -137,13 +137,13 @@ class AtariGame(gymnasium.Env[Observation, int]):
             if ale.game_over(with_truncation=False):
                 break
             if frames_left == 1:
-                ale.getScreenGrayscale(screens.previous_screen)
+                screens.previous_screen.capture(ale)
             elif frames_left == 0:
-                ale.getScreenGrayscale(screens.last_screen)
+                screens.last_screen.capture(ale)
         return reward
 
     def _begin_stack(self) -> None:
-        self.ale.getScreenGrayscale(self._preprocessor.last_screen)
+        self._preprocessor.last_screen.capture(self.ale)
         self._preprocessor.refill()
 
     def _info(self, life_lost: bool) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class AtariGame(gymnasium.Env[Observation, int]):
             "frames": self.ale.getEpisodeFrameNumber(),
         }
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> Bytes:
         """Return the emulator's screen, ``(210, 160, 3)`` RGB."""
         return self.ale.getScreenRGB()
 

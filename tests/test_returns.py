@@ -24,12 +24,12 @@ def make_rollout(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def n_step_returns(rewards: list[float], next_values: list[float], ended: list[bool]) -> list[float]:
     """Return algorithm S3 of Mnih et al. 2016: ``R <- r_i + gamma R`` backwards from the bootstrap."""
-    R = next_values[-1]  # noqa: N806
+    R = next_values[-1]
     returns = []
     for i in reversed(range(len(rewards))):
         if ended[i]:
-            R = next_values[i]  # noqa: N806
-        R = rewards[i] + GAMMA * R  # noqa: N806
+            R = next_values[i]
+        R = rewards[i] + GAMMA * R
         returns.append(R)
     return returns[::-1]
 

@@ -1,0 +1,122 @@
+"""A trained agent at play: the games of the evaluation, one after another, frame by frame."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import ale_py
+import gymnasium
+import numpy as np
+import torch
+
+from breakout_a3c.checkpoints import Agent
+from breakout_a3c.drawing import Picture, Scene
+from breakout_a3c.environments import AtariGame
+from breakout_a3c.evaluation import Protocol, choose_actions, make_player_environment
+
+ATARI_FRAMES_PER_SECOND = 60
+CARTPOLE_ACTIONS = ["LEFT", "RIGHT"]
+
+
+class FilmedEmulator:
+    """An emulator that keeps the screen of each frame it plays, 4 of them in one agent step.
+
+    Args:
+        ale: The emulator that does the work.
+    """
+
+    def __init__(self, ale: ale_py.ALEInterface) -> None:
+        self._ale = ale
+        self._screens: list[Picture] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ale, name)
+
+    def act(self, action: ale_py.Action) -> float:
+        """Play one frame."""
+        reward = self._ale.act(action)
+        self._screens.append(self._ale.getScreenRGB())
+        return reward
+
+    def take_screens(self) -> list[Picture]:
+        """Return the screens since the last call."""
+        screens, self._screens = self._screens, []
+        return screens
+
+
+def film(environment: gymnasium.Env[Any, Any]) -> Callable[[], list[Picture]]:
+    """Return a function that gives the screens since its last call.
+
+    They are all frames of an Atari game, and the last one of any other environment.
+    """
+    if isinstance(environment, AtariGame):
+        emulator = FilmedEmulator(environment.ale)
+        environment.ale = cast(ale_py.ALEInterface, emulator)
+        return emulator.take_screens
+    return lambda: [cast(Picture, environment.render())]
+
+
+class Player:
+    """An agent that plays the games of a protocol: game ``i`` is the evaluation's game ``i``.
+
+    Args:
+        agent: Who plays.
+        protocol: Which games, and how.
+    """
+
+    def __init__(self, agent: Agent, protocol: Protocol) -> None:
+        self._network = agent.network
+        self._title = agent.checkpoint.config.game.replace("_", " ")
+        self._greedy = protocol.greedy
+        self._seeds = protocol.game_seeds()
+        self._environment = make_player_environment(agent.checkpoint.config, protocol)
+        self._take_screens = film(self._environment)
+        self.action_names = action_names(self._environment)
+        self.frames_per_second = frames_per_second(self._environment)
+        self.scores: list[float] = []  # of the games played to their end
+
+    def play(self, game: int) -> Iterator[Scene]:
+        """Play game number ``game`` of the protocol and yield each of its frames.
+
+        The policy and the value in a scene are those that chose the action which the scene shows;
+        score and lives are those after it.
+        """
+        seed = self._seeds[game]
+        generator = np.random.default_rng(seed)
+        observation, _ = self._environment.reset(seed=seed)
+        self._take_screens()  # the no-op frames: the agent has not begun
+        last_score = self.scores[-1] if self.scores else None
+        score, step, game_over = 0.0, 0, False
+        while not game_over:
+            with torch.no_grad():
+                logits, values = self._network(torch.from_numpy(observation[np.newaxis]))
+            action = int(choose_actions(logits.numpy(), self._greedy, [generator])[0])
+            observation, reward, terminated, truncated, info = self._environment.step(action)
+            score, step, game_over = score + float(reward), step + 1, terminated or truncated
+            if game_over:
+                self.scores.append(score)
+            for screen in self._take_screens():
+                yield Scene(
+                    screen=screen,
+                    title=self._title,
+                    game=game + 1,
+                    score=score,
+                    lives=info.get("lives"),
+                    step=step,
+                    action_names=self.action_names,
+                    probabilities=logits[0].softmax(dim=0).numpy(),
+                    action=action,
+                    value=values.item(),
+                    last_score=last_score,
+                )
+
+
+def action_names(environment: gymnasium.Env[Any, Any]) -> list[str]:
+    """Return what the actions of an environment are called."""
+    return environment.action_names if isinstance(environment, AtariGame) else CARTPOLE_ACTIONS
+
+
+def frames_per_second(environment: gymnasium.Env[Any, Any]) -> int:
+    """Return how many frames that a player yields make one second of the game."""
+    if isinstance(environment, AtariGame):
+        return ATARI_FRAMES_PER_SECOND
+    return int(environment.metadata["render_fps"])

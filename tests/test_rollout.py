@@ -1,0 +1,276 @@
+"""What the learner sees of a game, checked on games whose every step is written down."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
+
+from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.environments import AtariGame
+from breakout_a3c.networks import ActorCritic
+from breakout_a3c.rollout import (
+    FinishedGame,
+    Rollout,
+    RolloutCollector,
+    make_environments,
+    make_network,
+    sample_actions,
+    training_seeds,
+)
+
+
+class Step(NamedTuple):
+    """What one step of a scripted game returns."""
+
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    life_lost: bool = False
+
+
+class ScriptedGame(gymnasium.Env[NDArray[np.float32], int]):
+    """Plays the same script again and again; an observation tells who, which game, and which step."""
+
+    observation_space = Box(-np.inf, np.inf, (4,), np.float32)
+    action_space = Discrete(2)
+
+    def __init__(self, *script: Step, name: int = 0) -> None:
+        self.script = script
+        self.name = name
+        self.games = -1
+        self.actions: list[int] = []
+
+    def observe(self) -> NDArray[np.float32]:
+        return np.array([self.name, self.games, self.step_in_game, 1], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.games += 1
+        self.step_in_game = 0
+        return self.observe(), {}
+
+    def step(self, action: int) -> Any:
+        step = self.script[self.step_in_game]
+        self.actions.append(action)
+        self.step_in_game += 1
+        return self.observe(), step.reward, step.terminated, step.truncated, {"life_lost": step.life_lost}
+
+
+ON, DEAD, CUT = Step(), Step(terminated=True), Step(truncated=True)
+
+
+def make_config(rollout_length: int, **changes: Any) -> TrainConfig:
+    return replace(PRESETS["cartpole"], rollout_length=rollout_length, **changes)
+
+
+def make_policy() -> ActorCritic:
+    """Return a network whose values tell observations apart."""
+    torch.manual_seed(0)
+    network = ActorCritic("mlp", (4,), 2)
+    torch.nn.init.normal_(network.heads.policy.weight)
+    return network
+
+
+def value_of(network: ActorCritic, *observation: float) -> float:
+    with torch.no_grad():
+        return float(network(torch.tensor([observation]))[1])
+
+
+def collect(config: TrainConfig, *games: ScriptedGame) -> tuple[Rollout, list[FinishedGame], ActorCritic]:
+    network = make_policy()
+    collector = RolloutCollector(config, games, seed=0)
+    return collector.collect(network), collector.take_finished(), network
+
+
+def column(tensor: torch.Tensor, game: int = 0) -> list[Any]:
+    return tensor[:, game].tolist()
+
+
+def test_raw_scores_are_counted_below_clipping() -> None:
+    game = ScriptedGame(Step(4.0), Step(7.0), Step(-3.0), Step(0.5, terminated=True))
+    rollout, finished, _ = collect(make_config(4, clip_rewards=True), game)
+    assert column(rollout.rewards) == [1, 1, -1, 1]
+    assert finished == [FinishedGame(episode_return=8.5, episode_length=4, truncated=False)]
+
+
+def test_without_clipping_the_learner_sees_raw_rewards() -> None:
+    rollout, _, _ = collect(make_config(2, clip_rewards=False), ScriptedGame(Step(4.0), Step(-0.5, terminated=True)))
+    assert column(rollout.rewards) == [4.0, -0.5]
+
+
+def test_a_lost_life_ends_the_learners_episode_and_not_the_game() -> None:
+    script = Step(1.0), Step(2.0, life_lost=True), Step(3.0), Step(4.0, terminated=True, life_lost=True)
+    games = ScriptedGame(*script), ScriptedGame(*script, name=1)
+    rollout, finished, network = collect(make_config(4, terminal_on_life_loss=True), *games)
+    for game in (0, 1):
+        assert column(rollout.ended, game) == [False, True, False, True]
+        assert column(rollout.observations, game) == [[game, 0, step, 1] for step in range(4)]
+        expected = [value_of(network, game, 0, 1, 1), 0.0, value_of(network, game, 0, 3, 1), 0.0]
+        assert column(rollout.next_values, game) == pytest.approx(expected)
+    assert finished == [FinishedGame(10.0, 4, truncated=False)] * 2
+
+
+def test_a_lost_life_may_be_no_end() -> None:
+    game = ScriptedGame(Step(1.0), Step(2.0, life_lost=True), Step(3.0), ON)
+    rollout, _, network = collect(make_config(3, terminal_on_life_loss=False), game)
+    assert column(rollout.ended) == [False, False, False]
+    assert column(rollout.next_values) == pytest.approx([value_of(network, 0, 0, step, 1) for step in (1, 2, 3)])
+
+
+def test_a_lost_life_ends_the_rollout_of_a_single_game_but_not_its_score() -> None:
+    game = ScriptedGame(Step(1.0), Step(2.0, life_lost=True), Step(3.0), Step(4.0, terminated=True))
+    collector, network = RolloutCollector(make_config(5), [game], seed=0), make_policy()
+    assert len(collector.collect(network)) == 2
+    assert collector.take_finished() == []
+    rollout = collector.collect(network)
+    assert column(rollout.observations) == [[0, 0, 2, 1], [0, 0, 3, 1]]
+    assert collector.take_finished() == [FinishedGame(10.0, 4, truncated=False)]
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["one game", "two games"])
+def test_a_truncated_game_is_worth_its_own_last_state(others: int) -> None:
+    games = [ScriptedGame(ON, CUT), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
+    rollout, finished, network = collect(make_config(2 + others), *games)
+    last, next_games_first = value_of(network, 0, 0, 2, 1), value_of(network, 0, 1, 0, 1)
+    assert abs(last - next_games_first) > 0.01
+    assert column(rollout.next_values)[:2] == pytest.approx([value_of(network, 0, 0, 1, 1), last])
+    assert column(rollout.ended)[:2] == [False, True]
+    assert finished == [FinishedGame(0.0, 2, truncated=True)]
+
+
+@pytest.mark.parametrize("last", [DEAD, Step(terminated=True, truncated=True), Step(truncated=True, life_lost=True)])
+def test_a_terminal_state_is_worth_nothing(last: Step) -> None:
+    """That the game is cut in the step of a death does not bring the dead back."""
+    rollout, _, _ = collect(make_config(3), ScriptedGame(ON, last), ScriptedGame(*[ON] * 9, name=1))
+    assert column(rollout.next_values)[1] == 0.0
+    assert column(rollout.ended) == [False, True, False]
+
+
+def test_a_rollout_is_bootstrapped_with_the_value_of_the_state_after_it() -> None:
+    rollout, _, network = collect(make_config(2), ScriptedGame(*[ON] * 9), ScriptedGame(ON, DEAD, name=1))
+    assert column(rollout.next_values, 0) == pytest.approx([value_of(network, 0, 0, step, 1) for step in (1, 2)])
+    assert column(rollout.next_values, 1) == pytest.approx([value_of(network, 1, 0, 1, 1), 0.0])
+    assert column(rollout.values, 1) == pytest.approx([value_of(network, 1, 0, step, 1) for step in (0, 1)])
+
+
+def test_the_rollout_of_a_single_game_ends_with_it() -> None:
+    collector, network = RolloutCollector(make_config(4), [ScriptedGame(*[ON] * 5, DEAD)], seed=0), make_policy()
+    lengths = []
+    for _ in range(4):
+        rollout = collector.collect(network)
+        lengths.append(len(rollout))
+        assert all(len(tensor) == len(rollout) for tensor in (rollout.observations, rollout.next_values, rollout.ended))
+    assert lengths == [4, 2, 4, 2]
+
+
+def test_the_rollout_of_several_games_always_has_its_length() -> None:
+    games = ScriptedGame(DEAD), ScriptedGame(ON, DEAD, name=1), ScriptedGame(ON, ON, CUT, name=2)
+    collector, network = RolloutCollector(make_config(4), games, seed=0), make_policy()
+    rollout = collector.collect(network)
+    assert len(rollout) == 12 and rollout.actions.shape == (4, 3)
+    assert column(rollout.ended, 0) == [True] * 4
+    assert column(rollout.ended, 1) == [False, True, False, True]
+    assert column(rollout.ended, 2) == [False, False, True, False]
+    assert [tuple(state[1:3]) for state in column(rollout.observations, 1)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_observations_and_actions_are_the_ones_acted_on() -> None:
+    games = ScriptedGame(*[ON] * 20), ScriptedGame(ON, ON, DEAD, name=1)
+    collector, network = RolloutCollector(make_config(5), games, seed=0), make_policy()
+    for number in range(2):
+        rollout = collector.collect(network)
+        assert [state[2] for state in column(rollout.observations)] == [5 * number + step for step in range(5)]
+        assert column(rollout.actions) == games[0].actions[-5:]
+        assert column(rollout.actions, 1) == games[1].actions[-5:]
+        assert column(rollout.values) == pytest.approx(
+            [value_of(network, *state) for state in column(rollout.observations)]
+        )
+
+
+def test_finished_games_are_handed_out_once() -> None:
+    games = ScriptedGame(Step(1.0, terminated=True)), ScriptedGame(Step(2.0), CUT, name=1)
+    collector = RolloutCollector(make_config(2), games, seed=0)
+    collector.collect(make_policy())
+    one, two = FinishedGame(1.0, 1, truncated=False), FinishedGame(2.0, 2, truncated=True)
+    assert sorted(collector.take_finished()) == [one, one, two]
+    assert collector.take_finished() == []
+
+
+def test_a_score_goes_on_over_rollouts() -> None:
+    collector = RolloutCollector(make_config(2), [ScriptedGame(*[Step(1.0)] * 4, Step(1.0, terminated=True))], seed=0)
+    network = make_policy()
+    finished: list[FinishedGame] = []
+    for _ in range(6):
+        collector.collect(network)
+        finished += collector.take_finished()
+    assert finished == [FinishedGame(5.0, 5, truncated=False)] * 2
+
+
+def test_dtypes_and_no_graph() -> None:
+    rollout, _, _ = collect(make_config(2), ScriptedGame(*[ON] * 3))
+    assert rollout.actions.dtype == torch.int64 and rollout.ended.dtype == torch.bool
+    assert rollout.rewards.dtype == rollout.values.dtype == rollout.next_values.dtype == torch.float32
+    assert not rollout.values.requires_grad and not rollout.next_values.requires_grad
+
+
+def test_atari_observations_stay_bytes() -> None:
+    config = replace(PRESETS["breakout"], rollout_length=2)
+    environments = make_environments(config, [2, 4])
+    rollout = RolloutCollector(config, environments, seed=0).collect(make_network(config, environments[0]))
+    assert rollout.observations.shape == (2, 2, 84, 84, 4) and rollout.observations.dtype == torch.uint8
+
+
+def test_actions_follow_the_softmax_of_their_row() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -3.0], [0.0, 0.0, 0.0]])
+    generator = torch.Generator().manual_seed(0)
+    draws = 20_000
+    actions = sample_actions(logits.repeat(draws, 1), generator).view(draws, 3)
+    frequencies = torch.stack([(actions == action).float().mean(dim=0) for action in range(3)], dim=1)
+    # Four standard deviations of a frequency are at most 4 * 0.5 / sqrt(20,000) = 0.014.
+    torch.testing.assert_close(frequencies, logits.softmax(dim=-1), atol=0.014, rtol=0)
+    assert actions.dtype == torch.int64
+
+
+@pytest.mark.parametrize("game", ["breakout", "cartpole"])
+def test_the_same_seed_gives_the_same_rollout(game: str) -> None:
+    config = replace(PRESETS[game], rollout_length=20, precision="float32")
+
+    def rollout_of(action_seed: int, seeds: Sequence[int]) -> Rollout:
+        environments = make_environments(config, seeds)
+        torch.manual_seed(3)
+        network = make_network(config, environments[0])
+        return RolloutCollector(config, environments, action_seed).collect(network)
+
+    first, again = rollout_of(0, [2, 4]), rollout_of(0, [2, 4])
+    for name in ("observations", "actions", "rewards", "values", "next_values", "ended"):
+        assert torch.equal(getattr(first, name), getattr(again, name)), name
+    assert not torch.equal(first.actions, rollout_of(1, [2, 4]).actions)
+    assert not torch.equal(first.observations, rollout_of(0, [6, 8]).observations)
+    assert not torch.equal(first.observations[:, 0], first.observations[:, 1]), "two games are the same"
+
+
+def test_training_seeds_are_even_and_distinct() -> None:
+    seeds = [
+        seed
+        for run in (1, 2)
+        for worker in range(8)
+        for seed in training_seeds(np.random.SeedSequence(run, spawn_key=(worker, 0)), 65)
+    ]
+    assert all(seed % 2 == 0 and 0 <= seed < 2**31 for seed in seeds)
+    assert len(set(seeds)) == len(seeds) == 2 * 8 * 65
+
+
+def test_training_seeds_are_reproducible() -> None:
+    assert training_seeds(np.random.SeedSequence(1), 9) == training_seeds(np.random.SeedSequence(1), 9)
+
+
+def test_the_network_fits_the_game() -> None:
+    config = PRESETS["breakout"]
+    network = make_network(config, AtariGame("pong"))
+    assert network.num_actions == 6
+    assert make_network(PRESETS["cartpole"], ScriptedGame(ON)).num_actions == 2
