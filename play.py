@@ -164,8 +164,9 @@ def record(options: argparse.Namespace) -> None:
     with progress("recording", protocol.episodes) as show:
         scenes = played_scenes(player, protocol.episodes, show)
         seconds = recording.record(scenes, options.record, player.frames_per_second)
+    minutes, seconds = divmod(round(seconds), 60)
     megabytes = options.record.stat().st_size / 1e6
-    print(f"{options.record}: {seconds / 60:.0f}:{seconds % 60:02.0f} minutes, {megabytes:.1f} MB")
+    print(f"{options.record}: {minutes}:{seconds:02} minutes, {megabytes:.1f} MB")
     print(scores_sentence(player.scores))
 
 

@@ -41,7 +41,7 @@ def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports
             rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.gamma, config.gae_lambda
         )
         returns = advantages + rollout.values
-        logits, values = network(rollout.observations.flatten(0, 1))
+        logits, values = network.replay(rollout.observations.flatten(0, 1), rollout.layer_outputs)
         losses = actor_critic_losses(
             logits,
             values,

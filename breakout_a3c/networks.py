@@ -1,6 +1,8 @@
 """The actor-critic networks: one trunk, a policy head and a value head."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +11,50 @@ from torch.nn import functional
 from breakout_a3c.config import Network, Precision
 
 
+class KnownConvolution(torch.autograd.Function):
+    """ReLU of a convolution whose output is known from acting: only its gradient is computed."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor, stride: tuple[int, int]
+    ) -> Tensor:  # all (B, C, H, W), channels-last
+        """Return ``output``."""
+        ctx.save_for_backward(x, weight, output)
+        ctx.stride = stride
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of input, weight and bias."""
+        x, weight, output = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
+        gradients = torch.ops.aten.convolution_backward(
+            gradient, x, weight, [len(weight)], ctx.stride, (0, 0), (1, 1), False, (0, 0), 1,
+            (ctx.needs_input_grad[0], True, True),
+        )  # fmt: skip
+        return *gradients, None, None
+
+
+class KnownDense(torch.autograd.Function):
+    """ReLU of a dense layer whose output is known from acting: only its gradient is computed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor) -> Tensor:
+        """Return ``output``, ``(B, features)``."""
+        ctx.save_for_backward(x, weight, output)
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of input, weight and bias."""
+        x, weight, output = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
+        to_input = gradient @ weight if ctx.needs_input_grad[0] else None
+        return to_input, gradient.t() @ x, gradient.sum(0), None
+
+
 class ConvTrunk(nn.Module):
-    """Convolutions and one dense layer over stacked gray frames.
+    """Convolutions and one dense layer over stacked gray frames, each followed by a ReLU.
 
     Activations are channels-last throughout, which is how the observations lie in memory: the
     dense layer reads them in (height, width, channel) order and nothing is ever transposed.
@@ -19,24 +63,52 @@ class ConvTrunk(nn.Module):
     def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int) -> None:
         super().__init__()
         in_channels, side = 4, 84
-        convolutions: list[nn.Module] = []
+        self.convolutions = nn.ModuleList()
         for out_channels, kernel, stride in layers:
-            convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
+            self.convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
             in_channels, side = out_channels, (side - kernel) // stride + 1
-        self.convolutions = nn.ModuleList(convolutions)
         self.dense = nn.Linear(side * side * in_channels, num_features)
         self.num_features = num_features
 
-    def forward(self, observations: Tensor) -> Tensor:
-        """Map ``(B, 84, 84, 4)`` uint8 to ``(B, num_features)`` in the trunk's own precision."""
-        x = observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
-        first, *others = self.convolutions
+    def forward(self, observations: Tensor) -> list[Tensor]:
+        """Return each layer's output, the features ``(B, num_features)`` last.
+
+        Args:
+            observations: ``(B, 84, 84, 4)`` uint8.
+        """
+        x = self._pixels(observations)
+        outputs = []
+        for weight, bias, stride in self._filters():
+            x = functional.conv2d(x, weight, bias, stride).relu_()
+            outputs.append(x)
+        outputs.append(self.dense(channels_last_flat(x)).relu_())
+        return outputs
+
+    def replay(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Return the features ``(B, num_features)`` that ``forward`` computed, differentiably.
+
+        Exact as long as the parameters have not changed since; the forward pass is not repeated.
+
+        Args:
+            observations: ``(B, 84, 84, 4)`` uint8, as given to ``forward``.
+            outputs: What ``forward`` returned.
+        """
+        x = self._pixels(observations)
+        for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
+            x = KnownConvolution.apply(x, weight, bias, output, stride)
+        return KnownDense.apply(channels_last_flat(x), self.dense.weight, self.dense.bias, outputs[-1])
+
+    def _pixels(self, observations: Tensor) -> Tensor:
+        return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
+
+    def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
+        """Yield weight, bias and stride of each convolution."""
         # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
-        x = functional.conv2d(x, first.weight * (1 / 255), first.bias, first.stride).relu_()
-        for convolution in others:
-            x = convolution(x).relu_()
-        x = x.permute(0, 2, 3, 1).flatten(1)  # (B, H * W * C), a view
-        return self.dense(x).relu_()
+        scale = 1 / 255
+        for convolution in self.convolutions:
+            assert isinstance(convolution, nn.Conv2d)
+            yield convolution.weight * scale if scale != 1 else convolution.weight, convolution.bias, convolution.stride
+            scale = 1
 
 
 class DenseTrunk(nn.Module):
@@ -47,9 +119,19 @@ class DenseTrunk(nn.Module):
         self.dense = nn.Linear(num_inputs, num_features)
         self.num_features = num_features
 
-    def forward(self, observations: Tensor) -> Tensor:
-        """Map ``(B, num_inputs)`` float32 to ``(B, num_features)``."""
-        return self.dense(observations.to(self.dense.weight.dtype)).relu_()
+    def forward(self, observations: Tensor) -> list[Tensor]:
+        """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
+        return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
+
+    def replay(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
+        x = observations.to(self.dense.weight.dtype)
+        return KnownDense.apply(x, self.dense.weight, self.dense.bias, outputs[-1])
+
+
+def channels_last_flat(x: Tensor) -> Tensor:
+    """View ``(B, C, H, W)`` that is channels-last as ``(B, H * W * C)``."""
+    return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Heads(nn.Module):
@@ -101,7 +183,22 @@ class ActorCritic(nn.Module):
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``(B, A)`` and values ``(B,)``, both float32."""
-        logits, values = self.heads(self.trunk(observations))
+        logits, values, _ = self.act(observations)
+        return logits, values
+
+    def act(self, observations: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return logits, values and the outputs of the trunk's layers, for ``replay``."""
+        outputs = self.trunk(observations)
+        logits, values = self.heads(outputs[-1])
+        return logits, values, outputs
+
+    def replay(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return what ``act`` returned for ``observations``, differentiably.
+
+        The local parameters do not change during a rollout, so what acting computed serves the
+        gradient, too: exact, and a forward pass is saved.
+        """
+        logits, values = self.heads(self.trunk.replay(observations, outputs))
         return logits, values
 
 

@@ -97,6 +97,7 @@ class Rollout:
     values: Tensor  # (T, B) float32, of the states acted in
     next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
     ended: Tensor  # (T, B) bool, the next row is of another life or game
+    layer_outputs: list[Tensor]  # (T * B, ...) of each of the trunk's layers, for its gradient
 
     def __len__(self) -> int:
         """Return the number of agent steps, ``T * B``."""
@@ -138,9 +139,11 @@ class RolloutCollector:
         The returned tensors are overwritten by the next call.
         """
         games, length = self._games, len(self._actions)
+        layer_outputs: list[list[Tensor]] = []
         for t in range(length):
             self._observations[t] = torch.from_numpy(games.observations)
-            logits, self._values[t] = network(self._observations[t])
+            logits, self._values[t], outputs = network.act(self._observations[t])
+            layer_outputs.append(outputs)
             self._actions[t] = sample_actions(logits, self._generator)
             outcome = games.step(self._actions[t].tolist())
             self._rewards[t] = torch.from_numpy(outcome.rewards)
@@ -164,6 +167,7 @@ class RolloutCollector:
             self._values[:length],
             self._next_values[:length],
             self._ended[:length],
+            [torch.cat(outputs) for outputs in zip(*layer_outputs, strict=True)],
         )
 
 
