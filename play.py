@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
     "auto-FIRE": ("auto_fire", lambda fires: "yes" if fires else "no"),
     "frame skip": ("frame_skip", str),
     "no-ops": ("max_noops", "1 to {} frames".format),
-    "sticky": ("sticky", str),
+    "sticky": ("sticky", "{:g}".format),
     "frame cap": ("max_episode_frames", "{:,}".format),
     "policy": ("policy", str),
     "seed": ("seed", str),
@@ -157,6 +157,7 @@ def record(options: argparse.Namespace) -> None:
     from breakout_a3c import recording
 
     recording.check_target(options.record)
+    os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
     from breakout_a3c.playing import Player
 
     agent, protocol = load(options, default_episodes=1)

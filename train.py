@@ -28,7 +28,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
     parser.add_argument("--init-from", type=Path, metavar="MODEL", help="start a new run from a model's weights")
     parser.add_argument(
-        "--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR", help="where checkpoints go [checkpoints]"
+        "--checkpoints",
+        type=Path,
+        default=Path("checkpoints"),
+        metavar="DIR",
+        help="where checkpoints go [checkpoints]",
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where curves go [runs]")
     add_config_options(parser, PRESETS[preset])
@@ -85,8 +89,9 @@ def announce(plan: "TrainingPlan") -> None:
     limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
     length = " or ".join(filter(None, limits)) or "no limit"
     print(
-        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; length: {length}; "
-        f"a checkpoint every {config.checkpoint_minutes:g} minutes in {plan.checkpoints / plan.run}.\n"
+        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; "
+        f"length: {length}; a checkpoint every {config.checkpoint_minutes:g} minutes in "
+        f"{plan.checkpoints / plan.run}.\n"
         f"Ctrl-C stops and saves. Curves: tensorboard --logdir {plan.runs}",
         flush=True,
     )

@@ -8,6 +8,7 @@ import fcntl
 import math
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -58,7 +59,7 @@ def program_versions() -> dict[str, str]:
     here = Path(__file__).resolve().parent
     git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        commit = subprocess.run(git, capture_output=True, text=True, timeout=5).stdout.strip()
+        commit = subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         commit = ""
     return {
@@ -85,7 +86,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     write_atomically(path, lambda temporary: torch.save(content, temporary))
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file, flush it to the disk, and rename it to ``path``."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -216,11 +217,15 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
-            raise UserError(f"the folder {self.path} cannot be written ({error.strerror}): choose another with --checkpoints.") from error
+            raise UserError(
+                f"the folder {self.path} cannot be written ({error.strerror}): choose another with --checkpoints."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"another training is writing {self.path}: stop it, or choose another name with --run.") from error
+            raise UserError(
+                f"another training is writing {self.path}: stop it, or choose another name with --run."
+            ) from error
 
     def numbered(self) -> list[Path]:
         """Return the numbered checkpoints, oldest first."""
@@ -256,7 +261,7 @@ def point_to(link: Path, target: Path) -> None:
     try:
         temporary.symlink_to(os.path.relpath(target, link.parent))
     except OSError:
-        write_atomically(link, lambda path: path.write_bytes(target.read_bytes()) and None)
+        write_atomically(link, lambda path: shutil.copyfile(target, path))
     else:
         os.replace(temporary, link)
 

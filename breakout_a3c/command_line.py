@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, replace
+from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from breakout_a3c.config import TrainConfig
@@ -39,7 +40,7 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         code = program() or 0
         sys.stdout.flush()
     except UserError as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         code = EXIT_BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has left; nothing more can be said.

@@ -105,7 +105,11 @@ class TrainConfig:
     )
 
     rollout_length: int = option(
-        5, "agent steps per game between two updates, the paper's t_max (Mnih et al. 2016)", LEARNING, low=1, high=100_000
+        5,
+        "agent steps per game between two updates, the paper's t_max (Mnih et al. 2016)",
+        LEARNING,
+        low=1,
+        high=100_000,
     )
     gamma: float = option(0.99, "discount per agent step (Mnih et al. 2016)", LEARNING, low=0, high=1)
     gae_lambda: float = option(
@@ -125,10 +129,14 @@ class TrainConfig:
     )
     rmsprop_eps: float = option(1e-5, "added to RMSprop's root (OpenAI baselines a2c)", LEARNING, low=1e-12, high=10)
     rmsprop_eps_inside_root: bool = option(
-        False, "add it under the root instead (Mnih et al. 2016, equation S3)", LEARNING
+        False,
+        "add it under the root and leave out the correction for the start (Mnih et al. 2016, equation S3)",
+        LEARNING,
     )
     entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0)
-    final_entropy_coef: float = option(0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0)
+    final_entropy_coef: float = option(
+        0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0
+    )
     value_coef: float = option(0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0)
     max_grad_norm: float = option(
         0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12
@@ -151,7 +159,8 @@ class TrainConfig:
             check_field(spec, getattr(self, spec.name))
         if (self.network == "mlp") != (self.game == CARTPOLE):
             raise UserError(
-                f"network {self.network} does not fit the game {self.game}: use paper or nature for Atari, mlp for cartpole."
+                f"network {self.network} does not fit the game {self.game}: "
+                f"use paper or nature for Atari, mlp for cartpole."
             )
 
     def progress(self, steps: int, minutes: float) -> float:

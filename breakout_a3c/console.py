@@ -74,7 +74,10 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         table.add_column(style="dim", ratio=3)
         table.add_column(justify="right", ratio=4)
     table.add_row(
-        "progress", ProgressBar(total=1, completed=status.progress, width=18), f"{status.progress:.1%}", time_left(status)
+        "progress",
+        ProgressBar(total=1, completed=status.progress, width=18),
+        f"{status.progress:.1%}",
+        time_left(status),
     )
     trouble = f", {status.deaths} replaced" if status.deaths else ""
     evaluation = "-" if status.evaluation is None else f"{status.evaluation:.1f}"

@@ -78,9 +78,9 @@ def draw(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
 
     Args:
         scene: What to show.
-        height: About how many pixels high; the screen is enlarged by a whole number.
+        height: At most so many pixels high; the screen is enlarged by a whole number.
     """
-    scale = max(1, round(height / scene.screen.shape[0]))
+    scale = max(1, height // scene.screen.shape[0])
     screen = cv2.resize(scene.screen, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     panel = Panel(screen.shape[0])
     y = draw_score(panel, scene)
@@ -121,10 +121,11 @@ def draw_policy(panel: Panel, scene: Scene, y: float) -> None:
     """Draw the probability of each action as a bar, below ``y``."""
     y += ROW
     panel.text("policy", MARGIN, y, 20, MUTED)
+    y += 6
     bottom = PICTURE_HEIGHT - MARGIN - 24 * (len(scene.footer) + 1)
     row = min(ROW, (bottom - y) / len(scene.action_names))
     size = min(18.0, 0.8 * row)
-    left, width = 140, 120
+    left, width = 148, 112
     for index, (name, probability) in enumerate(zip(scene.action_names, scene.probabilities, strict=True)):
         y += row
         chosen = index == scene.action

@@ -6,6 +6,7 @@ with the time in seconds, so that games which start together are the same game.
 """
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 import ale_py
@@ -14,7 +15,6 @@ import gymnasium
 import numpy as np
 from ale_py import Action, roms
 from gymnasium.spaces import Box, Discrete
-from numpy.typing import NDArray
 
 from breakout_a3c.config import CARTPOLE, Actions, TrainConfig
 from breakout_a3c.errors import UserError
@@ -71,17 +71,16 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         max_episode_frames: int = 108_000,
         render_mode: str | None = "rgb_array",
     ) -> None:
-        check_game(game)
         # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
         self.ale = ale_py.ALEInterface()
         self.ale.setFloat("repeat_action_probability", sticky)
-        self._rom = roms.get_rom_path(game)
+        self._rom = rom_path(game)
         self._load(seed)
         minimal = tuple(self.ale.getMinimalActionSet())
         reduced = REDUCED_ACTIONS.get(game, minimal)
         self._actions = list(reduced if actions == "reduced" else minimal)
         self.action_names = [action.name for action in self._actions]
-        self.action_space = Discrete(len(self._actions))
+        self.action_space: Discrete[Any] = Discrete(len(self._actions))
         self.observation_space = Box(0, 255, (SIDE, SIDE, STACK), np.uint8)
         self.render_mode = render_mode
         self._frame_skip = frame_skip
@@ -91,9 +90,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self._max_episode_frames = max_episode_frames
         self._preprocessor = FramePreprocessor(self.ale.getScreenDims())
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Bytes, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Bytes, dict[str, Any]]:
         """Start a new game, after its no-op frames and the first FIRE."""
         if seed is not None:
             self._load(seed)
@@ -158,15 +155,21 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         return self.ale.getScreenRGB()
 
 
-def check_game(game: str) -> None:
-    """Raise a UserError, with the nearest name, unless ``game`` can be played by one player."""
+def rom_path(game: str) -> Path:
+    """Return where ale-py keeps a game.
+
+    Raises:
+        UserError: With the nearest name, unless ale-py has ``game`` for one player.
+    """
     if game in NO_SINGLE_PLAYER:
         raise UserError(f"{game} has no mode for a single player: choose another game.")
     games = atari_games()
-    if game not in games:
+    path = roms.get_rom_path(game) if game in games else None
+    if path is None:
         near = difflib.get_close_matches(game, games, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(games)}, or {CARTPOLE}."
         raise UserError(f"ale-py has no game called {game!r}: {hint}")
+    return path
 
 
 def make_environment(config: TrainConfig, seed: int | None = None, **changes: Any) -> gymnasium.Env[Any, Any]:

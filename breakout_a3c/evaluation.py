@@ -86,9 +86,9 @@ def choose_actions(
     By the Gumbel-max trick: a game is the same whatever is played beside it.
     """
     if greedy:
-        return logits.argmax(axis=1)
+        return np.argmax(logits, axis=1).astype(np.int64)
     noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])
-    return (logits + noise).argmax(axis=1)
+    return np.argmax(logits + noise, axis=1).astype(np.int64)
 
 
 class GamePlayer:
@@ -161,4 +161,3 @@ def make_player_environment(config: TrainConfig, protocol: Protocol) -> gymnasiu
         max_noops=protocol.max_noops,
         max_episode_frames=protocol.max_episode_frames,
     )
-

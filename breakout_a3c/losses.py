@@ -43,8 +43,13 @@ class Losses(NamedTuple):
 
 
 def actor_critic_losses(
-    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor,
-    entropy_coef: float, config: TrainConfig,
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    advantages: Tensor,
+    returns: Tensor,
+    entropy_coef: float,
+    config: TrainConfig,
 ) -> Losses:
     """Combine policy gradient, value error and entropy bonus.
 

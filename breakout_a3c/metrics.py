@@ -9,6 +9,7 @@ import statistics
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
@@ -86,7 +87,7 @@ class MetricsWriter:
         values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
-            self._writer.file_writer.add_summary(summary, steps)
+            self._write_summary(summary, steps)
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
 
@@ -99,8 +100,12 @@ class MetricsWriter:
     def write_animation(self, tag: str, gif: bytes, steps: int) -> None:
         """Write an animated GIF as an image."""
         image = Summary.Image(encoded_image_string=gif)
-        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), steps)
+        self._write_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), steps)
         self._writer.flush()
+
+    def _write_summary(self, summary: Summary, steps: int) -> None:
+        file_writer: Any = self._writer.file_writer  # torch declares it as None
+        file_writer.add_summary(summary, steps)
 
     def close(self) -> None:
         """Flush and close the file."""

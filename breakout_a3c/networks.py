@@ -1,8 +1,8 @@
 """The actor-critic networks: one trunk, a policy head and a value head."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,11 @@ class KnownDense(torch.autograd.Function):
         return to_input, gradient.t() @ x, gradient.sum(0), None
 
 
+# torch leaves Function.apply without types.
+known_convolution = cast(Callable[..., Tensor], KnownConvolution.apply)
+known_dense = cast(Callable[..., Tensor], KnownDense.apply)
+
+
 class ConvTrunk(nn.Module):
     """Convolutions and one dense layer over stacked gray frames, each followed by a ReLU.
 
@@ -63,10 +68,11 @@ class ConvTrunk(nn.Module):
     def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int) -> None:
         super().__init__()
         in_channels, side = 4, 84
-        self.convolutions = nn.ModuleList()
+        self._convolutions: list[nn.Conv2d] = []
         for out_channels, kernel, stride in layers:
-            self.convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
+            self._convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
             in_channels, side = out_channels, (side - kernel) // stride + 1
+        self.convolutions = nn.ModuleList(self._convolutions)
         self.dense = nn.Linear(side * side * in_channels, num_features)
         self.num_features = num_features
 
@@ -95,8 +101,8 @@ class ConvTrunk(nn.Module):
         """
         x = self._pixels(observations)
         for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
-            x = KnownConvolution.apply(x, weight, bias, output, stride)
-        return KnownDense.apply(channels_last_flat(x), self.dense.weight, self.dense.bias, outputs[-1])
+            x = known_convolution(x, weight, bias, output, stride)
+        return known_dense(channels_last_flat(x), self.dense.weight, self.dense.bias, outputs[-1])
 
     def _pixels(self, observations: Tensor) -> Tensor:
         return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
@@ -104,11 +110,10 @@ class ConvTrunk(nn.Module):
     def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
         """Yield weight, bias and stride of each convolution."""
         # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
-        scale = 1 / 255
-        for convolution in self.convolutions:
-            assert isinstance(convolution, nn.Conv2d)
-            yield convolution.weight * scale if scale != 1 else convolution.weight, convolution.bias, convolution.stride
-            scale = 1
+        first, *others = self._convolutions
+        yield first.weight * (1 / 255), first.bias, first.stride
+        for convolution in others:
+            yield convolution.weight, convolution.bias, convolution.stride
 
 
 class DenseTrunk(nn.Module):
@@ -126,7 +131,7 @@ class DenseTrunk(nn.Module):
     def replay(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
         """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
         x = observations.to(self.dense.weight.dtype)
-        return KnownDense.apply(x, self.dense.weight, self.dense.bias, outputs[-1])
+        return known_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
 
 
 def channels_last_flat(x: Tensor) -> Tensor:
@@ -175,10 +180,11 @@ class ActorCritic(nn.Module):
 
     def _initialise(self) -> None:
         """Draw orthogonal weights with the gains of OpenAI baselines' a2c; biases are zero."""
-        gains = {self.heads.policy: 0.01, self.heads.value: 1.0}
+        gains: dict[nn.Module, float] = {self.heads.policy: 0.01, self.heads.value: 1.0}
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(module.weight, gains.get(module, math.sqrt(2)))
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:

@@ -117,4 +117,5 @@ class FramePreprocessor:
         count = len(bands)
         rows = SIDE * count // len(self._banded_frame)
         image = bands.reshape(-1, self._width)
-        return cv2.resize(image, (SIDE, rows), interpolation=cv2.INTER_AREA).reshape(count, -1)
+        shrunk = cv2.resize(image, (SIDE, rows), interpolation=cv2.INTER_AREA).reshape(count, -1)
+        return shrunk.astype(np.uint8, copy=False)

@@ -21,7 +21,7 @@ Writer = Generator[None, Picture | None, None]
 class Format:
     """How pictures become a file."""
 
-    height: int  # of a picture, about
+    max_height: int  # of a picture
     max_frames_per_second: int
     codec: str
     pixel_format: str
@@ -30,7 +30,7 @@ class Format:
 
 FORMATS = {
     ".mp4": Format(
-        height=PICTURE_HEIGHT,
+        max_height=PICTURE_HEIGHT,
         max_frames_per_second=60,
         codec="libx264",
         pixel_format="yuv420p",  # what browsers and phones play
@@ -39,7 +39,7 @@ FORMATS = {
     # One palette for the whole file, or each picture would be stored whole; ffmpeg makes it from the
     # first five seconds, as it keeps in memory what the palette is made from.
     ".gif": Format(
-        height=PICTURE_HEIGHT // 2,
+        max_height=PICTURE_HEIGHT // 2,
         max_frames_per_second=20,
         codec="gif",
         pixel_format="pal8",
@@ -84,7 +84,7 @@ def record(scenes: Iterable[Scene], path: Path, frames_per_second: int) -> float
     check_target(path)
     target = FORMATS[path.suffix.lower()]
     stride = math.ceil(frames_per_second / target.max_frames_per_second)
-    pictures = (draw(scene, target.height) for scene in itertools.islice(scenes, 0, None, stride))
+    pictures = (draw(scene, target.max_height) for scene in itertools.islice(scenes, 0, None, stride))
     # Absolute: in a:b.mp4, ffmpeg would take a: for a protocol.
     temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -46,8 +46,6 @@ class GameBatch:
     def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]]) -> None:
         self._config = config
         self._environments = environments
-        first = [environment.reset()[0] for environment in environments]
-        self.observations: NDArray[Any] = np.stack(first)  # (B, *observation)
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
         self._finished: list[FinishedGame] = []
@@ -56,25 +54,35 @@ class GameBatch:
         """Return the number of games."""
         return len(self._environments)
 
-    def step(self, actions: Sequence[int]) -> StepOutcome:
-        """Play one step of each game; ``observations`` are then what to act on next."""
+    def reset(self) -> NDArray[Any]:
+        """Start all games; return their first observations, ``(B, *observation)``."""
+        return np.stack([environment.reset()[0] for environment in self._environments])
+
+    def step(self, actions: Sequence[int], observations: NDArray[Any]) -> StepOutcome:
+        """Play one step of each game.
+
+        Args:
+            actions: One a game.
+            observations: ``(B, *observation)``, filled with what to act on next.
+        """
         rewards = np.empty(len(self), np.float32)
         terminated = np.zeros(len(self), np.bool_)
         truncated = np.zeros(len(self), np.bool_)
         last_observations: dict[int, NDArray[Any]] = {}
         for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
-            observation, reward, game_over, truncated[index], info = environment.step(action)
+            observation, reward, game_over, was_truncated, info = environment.step(action)
             self._returns[index] += float(reward)
             self._lengths[index] += 1
-            rewards[index] = np.sign(reward) if self._config.clip_rewards else reward
+            rewards[index] = np.sign(float(reward)) if self._config.clip_rewards else reward
             life_ended = self._config.terminal_on_life_loss and info.get("life_lost", False)
             terminated[index] = game_over or life_ended
-            if truncated[index]:
+            truncated[index] = was_truncated
+            if was_truncated:
                 last_observations[index] = observation
-            if game_over or truncated[index]:
-                self._finish(index, bool(truncated[index]))
+            if game_over or was_truncated:
+                self._finish(index, was_truncated)
                 observation, _ = environment.reset()
-            self.observations[index] = observation
+            observations[index] = observation
         return StepOutcome(rewards, terminated, truncated, last_observations)
 
     def _finish(self, index: int, truncated: bool) -> None:
@@ -120,8 +128,11 @@ class RolloutCollector:
         length, batch = config.rollout_length, len(environments)
         self._games = GameBatch(config, environments)
         self._generator = torch.Generator().manual_seed(seed)
-        first = torch.from_numpy(self._games.observations)
-        self._observations = first.new_empty(length, *first.shape)
+        first = torch.from_numpy(self._games.reset())
+        # One row more than a rollout: what comes after it, which the next one begins with.
+        self._observations = first.new_empty(length + 1, *first.shape)
+        self._next_observations = self._observations[0]
+        self._next_observations.copy_(first)
         self._actions = torch.empty(length, batch, dtype=torch.int64)
         self._rewards = torch.empty(length, batch)
         self._values = torch.empty(length, batch)
@@ -138,26 +149,21 @@ class RolloutCollector:
 
         The returned tensors are overwritten by the next call.
         """
-        games, length = self._games, len(self._actions)
+        length = len(self._actions)
+        self._observations[0] = self._next_observations
+        noise = gumbel_noise((*self._actions.shape, network.num_actions), self._generator)
         layer_outputs: list[list[Tensor]] = []
         for t in range(length):
-            self._observations[t] = torch.from_numpy(games.observations)
             logits, self._values[t], outputs = network.act(self._observations[t])
             layer_outputs.append(outputs)
-            self._actions[t] = sample_actions(logits, self._generator)
-            outcome = games.step(self._actions[t].tolist())
-            self._rewards[t] = torch.from_numpy(outcome.rewards)
-            ended = outcome.terminated | outcome.truncated
-            self._ended[t] = torch.from_numpy(ended)
-            # Filled in for the games that were truncated; the others follow below.
-            self._next_values[t].zero_()
-            for index, observation in outcome.last_observations.items():
-                if not outcome.terminated[index]:
-                    self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
-            if len(games) == 1 and ended[0]:
+            self._actions[t] = (logits + noise[t]).argmax(dim=1)
+            outcome = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
+            self._record(t, outcome, network)
+            if len(self._games) == 1 and self._ended[t, 0]:
                 length = t + 1
                 break
-        _, bootstrap_values = network(torch.from_numpy(games.observations))
+        self._next_observations = self._observations[length]
+        _, bootstrap_values = network(self._next_observations)
         following = torch.cat((self._values[1:length], bootstrap_values.unsqueeze(0)))
         self._next_values[:length] += following * ~self._ended[:length]
         return Rollout(
@@ -170,16 +176,25 @@ class RolloutCollector:
             [torch.cat(outputs) for outputs in zip(*layer_outputs, strict=True)],
         )
 
+    def _record(self, t: int, outcome: StepOutcome, network: ActorCritic) -> None:
+        """Write row ``t``; next values only for truncated games, whose last state is not in a row."""
+        self._rewards[t] = torch.from_numpy(outcome.rewards)
+        self._ended[t] = torch.from_numpy(outcome.terminated | outcome.truncated)
+        self._next_values[t].zero_()
+        for index, observation in outcome.last_observations.items():
+            if not outcome.terminated[index]:
+                self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
+
+
+def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw noise for which the argmax of logits plus noise is a sample of their softmax."""
+    return -torch.empty(shape).exponential_(generator=generator).log_()
+
 
 def training_seeds(sequence: np.random.SeedSequence, count: int) -> list[int]:
     """Draw even seeds: evaluation has the odd ones, so that no game of it was ever trained on."""
     words = sequence.generate_state(count) >> 1  # 31 bits, as the emulator's seeds are signed
     return [int(word) & ~1 for word in words]
-
-
-def sample_actions(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one action a row from the softmax of ``logits`` ``(B, A)``; returns ``(B,)`` int64."""
-    return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator).squeeze(1)
 
 
 def make_environments(config: TrainConfig, seeds: Sequence[int]) -> list[gymnasium.Env[Any, Any]]:

@@ -10,6 +10,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.networks import ActorCritic
@@ -26,7 +27,8 @@ class SharedParameters:
     """
 
     def __init__(self, parameters: Tensor, config: TrainConfig) -> None:
-        assert parameters.dtype == torch.float32 and parameters.dim() == 1, f"{parameters.dtype}, {parameters.shape}"
+        assert parameters.dtype == torch.float32, f"shared parameters must be float32, not {parameters.dtype}"
+        assert parameters.dim() == 1, f"shared parameters must be one vector, not {tuple(parameters.shape)}"
         self._config = config
         self.parameters = parameters.clone().share_memory_()
         self.square_average = torch.zeros_like(self.parameters).share_memory_()
@@ -67,7 +69,7 @@ class SharedParameters:
 
     def minutes(self) -> float:
         """Return the minutes of training, those before a resume included."""
-        return (time.monotonic() - self._began.item()) / 60
+        return (time.monotonic() - float(self._began)) / 60
 
     def progress(self) -> float:
         """Return how much of the run is done, 0 to 1; it drives every schedule."""
@@ -84,22 +86,40 @@ class SharedParameters:
 
     @torch.no_grad()
     def push(self, gradient: Tensor, learning_rate: float) -> None:
-        """Apply one RMSprop update with shared statistics (Mnih et al. 2016, equation S2, S3).
+        """Apply one RMSprop update with shared statistics (Mnih et al. 2016, equations S2 and S3).
 
-        ``g <- alpha g + (1 - alpha) d^2``, ``theta <- theta - lr d / (sqrt(g) + eps)``, or with
-        ``eps`` under the root.
+        ``g <- alpha g + (1 - alpha) d^2``, then ``theta <- theta - lr d / sqrt(g + eps)`` as in the
+        paper, or ``theta <- theta - lr d / (sqrt(g / (1 - alpha^n)) + eps)``, where the number n of
+        updates corrects for ``g`` having started from zero.
 
         Args:
             gradient: ``(P,)`` float32, finite.
             learning_rate: Of this update.
         """
         config = self._config
-        self.square_average.mul_(config.rmsprop_alpha).addcmul_(gradient, gradient, value=1 - config.rmsprop_alpha)
         if config.rmsprop_eps_inside_root:
+            self.square_average.mul_(config.rmsprop_alpha)
+            self.square_average.addcmul_(gradient, gradient, value=1 - config.rmsprop_alpha)
             root = (self.square_average + config.rmsprop_eps).sqrt_()
-        else:
-            root = self.square_average.sqrt().add_(config.rmsprop_eps)
-        self.parameters.addcdiv_(gradient, root, value=-learning_rate)
+            self.parameters.addcdiv_(gradient, root, value=-learning_rate)
+            return
+        # Adam without momentum is RMSprop; torch's fused one passes over memory once, not four times.
+        adam(
+            [self.parameters],
+            [gradient],
+            exp_avgs=[gradient],  # without momentum the first moment is the gradient itself
+            exp_avg_sqs=[self.square_average],
+            max_exp_avg_sqs=[],
+            state_steps=[torch.tensor(float(self.total_updates()))],
+            fused=True,
+            beta1=0.0,
+            beta2=config.rmsprop_alpha,
+            lr=learning_rate,
+            weight_decay=0.0,
+            eps=config.rmsprop_eps,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 class LocalParameters:

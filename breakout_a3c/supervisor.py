@@ -64,7 +64,13 @@ class Supervisor:
     def _start(self, worker_id: int) -> None:
         reader, writer = Pipe(duplex=False)
         process = start_process(
-            self._context, f"actor-learner-{worker_id}", run_actor_learner, self._config, self._shared, worker_id, writer
+            self._context,
+            f"actor-learner-{worker_id}",
+            run_actor_learner,
+            self._config,
+            self._shared,
+            worker_id,
+            writer,
         )
         # With our copy of the write end closed, the reader's end of file means the worker's death.
         writer.close()

@@ -16,7 +16,7 @@ from breakout_a3c.errors import UserError
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, math.inf)
 NORMAL_SPEED = SPEEDS.index(1.0)
-KEYS = ("space  pause", "up, down  speed", "n  next game", "q  quit")
+KEYS = ("space: pause, up and down: speed", "n: next game, q: quit")
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 INVISIBLE_DRIVERS = ("dummy", "offscreen")
 
@@ -33,7 +33,7 @@ class Window:
             check_display()
             _, desktop_height = pygame.display.get_desktop_sizes()[0]
         # The desktop's own bars need room, too.
-        self._height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
+        self._max_height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
         self._clock = pygame.time.Clock()
         self._speed = NORMAL_SPEED
         self._frames_due = 0.0
@@ -85,7 +85,7 @@ class Window:
         return scene
 
     def _draw(self, scene: Scene) -> None:
-        picture = draw(replace(scene, speed=self._shown_speed(), footer=KEYS), self._height)
+        picture = draw(replace(scene, speed=self._shown_speed(), footer=KEYS), self._max_height)
         size = picture.shape[1], picture.shape[0]
         surface = pygame.display.get_surface()
         if surface is None:
