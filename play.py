@@ -267,7 +267,7 @@ def progress_bar(name: str, episodes: int) -> Iterator[ShowProgress]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=episodes)
+        task = bar.add_task("starting", total=episodes)
         yield lambda finished, text: bar.update(task, completed=finished, description=text)
 
 

@@ -86,7 +86,7 @@ def number(kind: type) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         if kind is int:
             value = float(text) if "e" in text.lower() else int(text)
-            if value != int(value):
+            if not float(value).is_integer():  # nor inf and nan
                 raise ValueError(text)
             return int(value)
         return kind(text)

@@ -62,7 +62,7 @@ class TrainConfig:
     sticky: float = option(
         0.0, "probability that the emulator repeats the last action (Machado et al. 2018: 0.25)", GAME, low=0, high=1
     )
-    auto_fire: bool = option(True, "press FIRE for each new life, as one extra frame inside the game", GAME)
+    auto_fire: bool = option(True, "press FIRE for each new life, as extra frames inside the game", GAME)
     terminal_on_life_loss: bool = option(
         True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)", GAME
     )
@@ -101,7 +101,7 @@ class TrainConfig:
         low=1,
     )
     max_minutes: float | None = option(
-        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0
+        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001
     )
 
     rollout_length: int = option(

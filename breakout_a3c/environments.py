@@ -6,6 +6,7 @@ with the time in seconds, so that games which start together are the same game.
 """
 
 import difflib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def atari_games() -> list[str]:
     return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
 
 
+def fire_frames(sticky: float) -> int:
+    """Return for how many frames FIRE is pressed, so that the emulator misses it once in a million lives."""
+    chance_to_miss = 1e-6
+    return math.ceil(math.log(chance_to_miss) / math.log(sticky)) if 0 < sticky < 1 else 1
+
+
 class AtariGame(gymnasium.Env[Bytes, int]):
     """One Atari game, seen as the last four frames.
 
@@ -47,7 +54,8 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         frame_skip: Emulator frames per step.
         max_noops: A game starts with 1 to this many frames of NOOP; 0 for none.
         sticky: Probability that the emulator repeats the previous action.
-        auto_fire: Press FIRE for each new life, as one extra frame.
+        auto_fire: Press FIRE for each new life, as one extra frame, or as many as it takes where
+            actions stick.
         refill_on_life_loss: Begin a fresh stack of frames with each life.
         max_episode_frames: Emulator frames after which the game is truncated.
 
@@ -85,7 +93,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self.render_mode = render_mode
         self._frame_skip = frame_skip
         self._max_noops = max_noops
-        self._fires = auto_fire and Action.FIRE in minimal
+        self._fire_frames = fire_frames(sticky) if auto_fire and Action.FIRE in minimal else 0
         self._refill_on_life_loss = refill_on_life_loss
         self._max_episode_frames = max_episode_frames
         self._preprocessor = FramePreprocessor(self.ale.getScreenDims())
@@ -98,8 +106,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         if self._max_noops:
             for _ in range(self.np_random.integers(1, self._max_noops + 1)):
                 self.ale.act(Action.NOOP)
-        if self._fires:
-            self.ale.act(Action.FIRE)
+        self._serve()
         self._begin_stack()
         return self._preprocessor.observation(), self._info(life_lost=False)
 
@@ -115,9 +122,9 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         reward = self._act(self._actions[action])
         terminated = self.ale.game_over(with_truncation=False)
         life_lost = self.ale.lives() < lives
-        if life_lost and self._fires and not terminated:
-            reward += self.ale.act(Action.FIRE)
-            self._preprocessor.last_screen.capture(self.ale)
+        if life_lost and self._fire_frames and not terminated:
+            reward += self._serve()
+            self.ale.getScreenGrayscale(self._preprocessor.last_screen)
         if life_lost and self._refill_on_life_loss:
             self._begin_stack()
         else:
@@ -134,13 +141,17 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             if ale.game_over(with_truncation=False):
                 break
             if frames_left == 1:
-                screens.previous_screen.capture(ale)
+                ale.getScreenGrayscale(screens.previous_screen)
             elif frames_left == 0:
-                screens.last_screen.capture(ale)
+                ale.getScreenGrayscale(screens.last_screen)
         return reward
 
+    def _serve(self) -> float:
+        """Press FIRE for a new life, if that is wanted, and return the reward of these frames."""
+        return float(sum(self.ale.act(Action.FIRE) for _ in range(self._fire_frames)))
+
     def _begin_stack(self) -> None:
-        self._preprocessor.last_screen.capture(self.ale)
+        self.ale.getScreenGrayscale(self._preprocessor.last_screen)
         self._preprocessor.refill()
 
     def _info(self, life_lost: bool) -> dict[str, Any]:

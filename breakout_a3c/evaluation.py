@@ -86,9 +86,11 @@ def choose_actions(
     By the Gumbel-max trick: a game is the same whatever is played beside it.
     """
     if greedy:
-        return np.argmax(logits, axis=1).astype(np.int64)
-    noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])
-    return np.argmax(logits + noise, axis=1).astype(np.int64)
+        noise = np.zeros_like(logits)
+    else:
+        noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])
+    actions: NDArray[np.int64] = (logits + noise).argmax(axis=1)
+    return actions
 
 
 class GamePlayer:

@@ -1,8 +1,10 @@
 """Options, their help, and the way mistakes are told."""
 
+import os
 import subprocess
 import sys
 from dataclasses import fields, replace
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -44,7 +46,8 @@ def parse(*words: str) -> TrainConfig:
 )
 def test_options(words: str, name: str, value: Any) -> None:
     config = parse(*words.split())
-    assert getattr(config, name) == value and type(getattr(config, name)) is type(value)
+    assert getattr(config, name) == value
+    assert type(getattr(config, name)) is type(value)
     assert config == replace(BASE, **{name: value}), "another setting changed"
 
 
@@ -83,12 +86,14 @@ def test_a_mistake_is_one_line_and_code_2(words: str, capsys: pytest.CaptureFixt
     captured = capsys.readouterr()
     assert left.value.code == 2
     assert captured.out == ""
-    assert captured.err.startswith("train.py: ") and captured.err.endswith("\n") and captured.err.count("\n") == 1
+    assert captured.err.startswith("train.py: ")
+    assert captured.err.endswith("\n")
+    assert captured.err.count("\n") == 1
     assert any(word in captured.err for word in words.split()), "it does not say which word was wrong"
 
 
 def test_a_value_out_of_range_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="^--threads is 0"):
+    with pytest.raises(UserError, match=r"^--threads is 0"):
         parse("--threads", "0")
 
 
@@ -138,20 +143,24 @@ def test_other_errors_keep_their_traceback() -> None:
         run_program(lambda: 1 // 0)
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+@pytest.mark.parametrize("lines", [1, 100_000], ids=["in the buffer", "in the pipe"])
+def test_a_reader_that_leaves_is_no_error(lines: int) -> None:
     code = (
-        "from breakout_a3c.command_line import run_program\n"
-        "def program():\n    for line in range(100_000):\n        print(line)\n"
-        "run_program(program)\n"
+        "import sys\nfrom breakout_a3c.command_line import run_program\n"
+        f"run_program(lambda: sys.stdin.read() or print('line\\n' * {lines}))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
-        process.stdout.readline()
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=buffered) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
+        process.stdin.close()  # it may print now
         errors = process.stderr.read()
     assert (process.returncode, errors) == (0, b"")
 
 
 def test_a_typing_error_is_answered_without_torch() -> None:
     code = "import sys, breakout_a3c.command_line; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

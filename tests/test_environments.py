@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import ale_py
@@ -83,17 +82,16 @@ def test_whole_games_are_gymnasiums_bit_for_bit(game: str, name: str, seed: int)
     choose = randomly(ours, seed)
     theirs, _ = reference.reset(seed=seed)
     observation, _ = ours.reset()
-    ended, score, steps = False, 0.0, 0
-    while not ended:
+    ended, steps = False, 0
+    while not ended:  # so that the last frame, of a game that is over, is seen by nobody
         assert np.array_equal(observation, np.moveaxis(theirs, 0, -1)), f"other pixels after {steps} steps"
         action = choose()
         theirs, reward, terminated, truncated, _ = reference.step(action)
         observation, *outcome, info = ours.step(action)
         assert outcome == [reward, terminated, truncated]
         assert info["frames"] == frames.ale.getEpisodeFrameNumber()
-        ended, score, steps = terminated or truncated, score + float(reward), steps + 1
-    assert np.array_equal(observation, np.moveaxis(theirs, 0, -1))
-    assert steps > 100 and score != 0
+        ended, steps = terminated or truncated, steps + 1
+    assert steps > 100
 
 
 @pytest.mark.parametrize("skip", [1, 2, 3, 7])
@@ -109,22 +107,24 @@ def test_any_frame_skip_is_gymnasiums(skip: int) -> None:
         assert np.array_equal(ours.step(action)[0][..., -1], reference.step(action)[0])
 
 
-def test_with_everything_on_each_frame_is_still_gymnasiums() -> None:
+@pytest.mark.parametrize("refill", [True, False])
+def test_with_everything_on_each_frame_is_still_gymnasiums(refill: bool) -> None:
     reference = make_reference("Breakout")
-    game = AtariGame(seed=4)
+    game = AtariGame(seed=4, refill_on_life_loss=refill)
     emulator = RecordedEmulator(game.ale)
-    game.ale = emulator  # type: ignore[assignment]
+    game.ale = emulator
     game.reset()
     lives_lost = 0
     for observation, _, terminated, _, info in play(game, randomly(game)):
         previous, last = emulator.screens[-2:]
+        frames = [3]
         if info["life_lost"]:
             lives_lost += 1
-            previous = np.zeros_like(last)
+            # The frame of FIRE is an extra one, between the step's last frame and the observation.
+            previous, frames = (np.zeros_like(last), [0, 1, 2, 3]) if refill else (emulator.screens[-3], [3])
         reference.obs_buffer = [last.copy(), previous]
         expected = reference._get_obs()
-        shown = range(4) if info["life_lost"] else [3]
-        assert terminated or all(np.array_equal(observation[..., frame], expected) for frame in shown)
+        assert terminated or all(np.array_equal(observation[..., frame], expected) for frame in frames)
     assert lives_lost == 5
 
 
@@ -194,24 +194,27 @@ def test_auto_fire_is_an_extra_frame_only_where_a_life_begins() -> None:
 
 
 def test_rewards_are_raw() -> None:
-    """Breakout's rows of bricks are worth 1, 4 and 7 points."""
+    """Breakout's rows of bricks are worth 1, 4 and 7 points; who follows the ball hits all of them."""
     game = AtariGame(seed=0)
-    rewards: set[float] = set()
-    for seed in range(40):
-        game.reset()
-        rewards |= {reward for _, reward, *_ in play(game, randomly(game, seed))}
-        if 4.0 in rewards:
-            break
-    assert {0.0, 1.0, 4.0} <= rewards
+    game.reset()
+
+    def follow_the_ball() -> int:
+        ball, paddle = (int(address) for address in game.ale.getRAM()[[99, 72]])
+        name = "RIGHT" if ball > paddle + 10 else "LEFT" if ball < paddle + 2 else "FIRE"
+        return game.action_names.index(name)
+
+    assert {reward for _, reward, *_ in play(game, follow_the_ball)} == {0.0, 1.0, 4.0, 7.0}
 
 
 def test_without_refill_the_stack_runs_on_over_a_lost_life() -> None:
     game = AtariGame(seed=0, refill_on_life_loss=False)
     before, _ = game.reset()
-    for observation, _, terminated, _, _ in play(game, randomly(game)):
+    lives_lost = 0
+    for observation, *_, info in play(game, randomly(game)):
         assert np.array_equal(observation[..., :3], before[..., 1:])
         before = observation
-    assert terminated
+        lives_lost += info["life_lost"]
+    assert lives_lost == 5
 
 
 @pytest.mark.parametrize("auto_fire", [True, False])
@@ -250,7 +253,7 @@ def test_games_start_with_1_to_30_noops() -> None:
 def test_noops_differ_by_seed_and_are_reproducible() -> None:
     assert noops(seed=1, games=20) == noops(seed=1, games=20)
     assert noops(seed=1, games=20) != noops(seed=3, games=20)
-    assert len({tuple(noops(seed=None, games=20)) for _ in range(2)}) == 2  # type: ignore[arg-type]
+    assert len({tuple(noops(seed=None, games=20)) for _ in range(2)}) == 2
 
 
 def test_reset_with_a_seed_is_a_new_game_of_that_seed() -> None:
@@ -259,7 +262,7 @@ def test_reset_with_a_seed_is_a_new_game_of_that_seed() -> None:
     record(other)
     other.reset(seed=5)
     assert record(other) != expected, "a second game of the same seed goes on in its random numbers"
-    replayed, _ = AtariGame(seed=9).reset(seed=5)
+    replayed, _ = AtariGame(seed=9, sticky=0.25).reset(seed=5)
     again, _ = other.reset(seed=5)
     assert np.array_equal(replayed, again)
 
@@ -297,14 +300,16 @@ def test_render_is_the_screen_in_colour() -> None:
     assert not np.array_equal(picture[..., 0], picture[..., 2])
 
 
-@pytest.mark.parametrize(("wrong", "near"), [("brekout", "breakout"), ("Pong", "pong"), ("space-invaders", "space_invaders")])
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("brekout", "breakout"), ("Pong", "pong"), ("space-invaders", "space_invaders")]
+)
 def test_an_unknown_game_gets_a_near_name(wrong: str, near: str) -> None:
     with pytest.raises(UserError, match=f"{wrong}.*did you mean {near}"):
         AtariGame(wrong)
 
 
 def test_a_name_like_none_gets_the_list() -> None:
-    with pytest.raises(UserError, match="choose one of .*breakout.* or cartpole"):
+    with pytest.raises(UserError, match=r"choose one of .*breakout.* or cartpole"):
         AtariGame("xyzzy")
 
 
@@ -322,14 +327,14 @@ def test_every_game_plays(name: str) -> None:
     for step in range(3):
         assert game.observation_space.contains(observation)
         assert observation.shape == (84, 84, 4)
-        observation, reward, terminated, truncated, info = game.step(step % game.action_space.n)  # type: ignore[attr-defined]
-        assert isinstance(reward, float) and not terminated and not truncated
+        observation, reward, terminated, truncated, info = game.step(step % game.action_space.n)
+        assert isinstance(reward, float)
+        assert not terminated
+        assert not truncated
         assert set(info) == {"life_lost", "lives", "frames"}
 
 
-@pytest.mark.parametrize(
-    "config", [BREAKOUT, replace(BREAKOUT, game="pong"), CARTPOLE], ids=lambda config: config.game
-)
+@pytest.mark.parametrize("config", [BREAKOUT, replace(BREAKOUT, game="pong"), CARTPOLE], ids=lambda config: config.game)
 def test_gymnasiums_own_checker_passes(config: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -347,7 +352,7 @@ def test_the_config_decides_how_the_game_is_played() -> None:
     assert game.reset()[1]["frames"] == 0
     *_, (_, _, terminated, truncated, info) = play(game, always(game, "RIGHT"))
     assert (terminated, truncated, info["frames"]) == (False, True, 120)
-    assert record(make_environment(replace(config, sticky=0.5), seed=0)) != record(game)  # type: ignore[arg-type]
+    assert record(make_environment(replace(config, sticky=0.5), seed=0)) != record(game)
 
 
 def test_changes_win_over_the_config() -> None:

@@ -91,7 +91,8 @@ def test_every_game_is_played_out_for_its_raw_score() -> None:
 def test_who_waits_is_told_of_every_step_and_every_game() -> None:
     seen: list[int] = []
     evaluate(make_network(), CONFIG, Protocol(episodes=2), lambda finished: seen.append(len(finished)))
-    assert seen == sorted(seen) and set(seen) == {0, 1, 2}
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1, 2}
     assert len(seen) == max(game.episode_length for game in sampled().games[:2])
 
 
@@ -138,7 +139,8 @@ def test_arithmetic_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("greedy", "sticky", "independent"), [(False, 0.0, True), (False, 0.25, True), (True, 0.25, True), (True, 0.0, False)]
+    ("greedy", "sticky", "independent"),
+    [(False, 0.0, True), (False, 0.25, True), (True, 0.25, True), (True, 0.0, False)],
 )
 def test_only_independent_games_have_a_standard_error(greedy: bool, sticky: float, independent: bool) -> None:
     report = make_result(greedy=greedy, sticky=sticky).to_dict()

@@ -103,6 +103,28 @@ def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
     torch.testing.assert_close(made(observations), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+def test_replay_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
+    network: Network, precision: torch.dtype
+) -> None:
+    made, observations = make_network(network), make_observations(network, 6)
+    LocalParameters(made, precision)
+    with torch.no_grad():
+        parts = [made.act(part) for part in observations.split(2)]
+    outputs = [torch.cat(layer) for layer in zip(*(part[2] for part in parts), strict=True)]
+    replayed, repeated = made.replay(observations, outputs), made(observations)
+    for index in (0, 1):
+        torch.testing.assert_close(replayed[index], torch.cat([part[index] for part in parts]))
+    gradients = []
+    for logits, values in (replayed, repeated):
+        loss = (logits.log_softmax(-1)[:, 0] * torch.arange(-2.0, 4.0)).sum() + values.square().sum()
+        gradients.append(torch.autograd.grad(loss, list(made.parameters())))
+    for ours, autograds in zip(*gradients, strict=True):
+        tolerance = (0.02 if precision == torch.bfloat16 else 1e-4) * float(autograds.abs().max())
+        torch.testing.assert_close(ours, autograds, atol=tolerance, rtol=0)
+
+
 def test_gradients_are_the_slow_ones() -> None:
     made, observations = make_network("paper"), make_observations("paper", 3)
     gradients = []
@@ -119,7 +141,7 @@ def test_the_trunk_runs_in_bf16_and_the_heads_in_float32() -> None:
     expected = made(observations)
     made.trunk.to(torch.bfloat16)
     logits, values = made(observations)
-    assert made.trunk(observations).dtype == torch.bfloat16
+    assert {output.dtype for output in made.act(observations)[2]} == {torch.bfloat16}
     assert logits.dtype == values.dtype == torch.float32
     torch.testing.assert_close((logits, values), expected, atol=0.05, rtol=0.05)
 
@@ -138,7 +160,8 @@ def test_initial_weights_are_orthogonal_with_their_gains(network: Network) -> No
         torch.testing.assert_close(
             matrix @ matrix.T / gain**2, torch.eye(len(matrix)), atol=1e-4, rtol=0, msg=f"{layer}"
         )
-        assert layer.bias is not None and not layer.bias.any()
+        assert layer.bias is not None
+        assert not layer.bias.any()
 
 
 def test_the_first_policy_is_nearly_uniform() -> None:

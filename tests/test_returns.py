@@ -48,9 +48,7 @@ def test_lambda_1_is_the_papers_n_step_return(seed: int) -> None:
     rewards, values, next_values, ended = make_rollout(seed)
     returns = generalised_advantages(rewards, values, next_values, ended, GAMMA, 1.0) + values
     for game in range(GAMES):
-        expected = n_step_returns(
-            rewards[:, game].tolist(), next_values[:, game].tolist(), ended[:, game].tolist()
-        )
+        expected = n_step_returns(rewards[:, game].tolist(), next_values[:, game].tolist(), ended[:, game].tolist())
         torch.testing.assert_close(returns[:, game], torch.tensor(expected))
 
 

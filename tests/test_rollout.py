@@ -18,9 +18,9 @@ from breakout_a3c.rollout import (
     FinishedGame,
     Rollout,
     RolloutCollector,
+    gumbel_noise,
     make_environments,
     make_network,
-    sample_actions,
     training_seeds,
 )
 
@@ -87,6 +87,11 @@ def collect(config: TrainConfig, *games: ScriptedGame) -> tuple[Rollout, list[Fi
     return collector.collect(network), collector.take_finished(), network
 
 
+def near(expected: list[float]) -> Any:
+    """Compare values of a batch with values computed alone: another order of the sums."""
+    return pytest.approx(expected, abs=1e-5)
+
+
 def column(tensor: torch.Tensor, game: int = 0) -> list[Any]:
     return tensor[:, game].tolist()
 
@@ -111,7 +116,7 @@ def test_a_lost_life_ends_the_learners_episode_and_not_the_game() -> None:
         assert column(rollout.ended, game) == [False, True, False, True]
         assert column(rollout.observations, game) == [[game, 0, step, 1] for step in range(4)]
         expected = [value_of(network, game, 0, 1, 1), 0.0, value_of(network, game, 0, 3, 1), 0.0]
-        assert column(rollout.next_values, game) == pytest.approx(expected)
+        assert column(rollout.next_values, game) == near(expected)
     assert finished == [FinishedGame(10.0, 4, truncated=False)] * 2
 
 
@@ -119,7 +124,7 @@ def test_a_lost_life_may_be_no_end() -> None:
     game = ScriptedGame(Step(1.0), Step(2.0, life_lost=True), Step(3.0), ON)
     rollout, _, network = collect(make_config(3, terminal_on_life_loss=False), game)
     assert column(rollout.ended) == [False, False, False]
-    assert column(rollout.next_values) == pytest.approx([value_of(network, 0, 0, step, 1) for step in (1, 2, 3)])
+    assert column(rollout.next_values) == near([value_of(network, 0, 0, step, 1) for step in (1, 2, 3)])
 
 
 def test_a_lost_life_ends_the_rollout_of_a_single_game_but_not_its_score() -> None:
@@ -138,7 +143,7 @@ def test_a_truncated_game_is_worth_its_own_last_state(others: int) -> None:
     rollout, finished, network = collect(make_config(2 + others), *games)
     last, next_games_first = value_of(network, 0, 0, 2, 1), value_of(network, 0, 1, 0, 1)
     assert abs(last - next_games_first) > 0.01
-    assert column(rollout.next_values)[:2] == pytest.approx([value_of(network, 0, 0, 1, 1), last])
+    assert column(rollout.next_values)[:2] == near([value_of(network, 0, 0, 1, 1), last])
     assert column(rollout.ended)[:2] == [False, True]
     assert finished == [FinishedGame(0.0, 2, truncated=True)]
 
@@ -153,9 +158,9 @@ def test_a_terminal_state_is_worth_nothing(last: Step) -> None:
 
 def test_a_rollout_is_bootstrapped_with_the_value_of_the_state_after_it() -> None:
     rollout, _, network = collect(make_config(2), ScriptedGame(*[ON] * 9), ScriptedGame(ON, DEAD, name=1))
-    assert column(rollout.next_values, 0) == pytest.approx([value_of(network, 0, 0, step, 1) for step in (1, 2)])
-    assert column(rollout.next_values, 1) == pytest.approx([value_of(network, 1, 0, 1, 1), 0.0])
-    assert column(rollout.values, 1) == pytest.approx([value_of(network, 1, 0, step, 1) for step in (0, 1)])
+    assert column(rollout.next_values, 0) == near([value_of(network, 0, 0, step, 1) for step in (1, 2)])
+    assert column(rollout.next_values, 1) == near([value_of(network, 1, 0, 1, 1), 0.0])
+    assert column(rollout.values, 1) == near([value_of(network, 1, 0, step, 1) for step in (0, 1)])
 
 
 def test_the_rollout_of_a_single_game_ends_with_it() -> None:
@@ -172,7 +177,8 @@ def test_the_rollout_of_several_games_always_has_its_length() -> None:
     games = ScriptedGame(DEAD), ScriptedGame(ON, DEAD, name=1), ScriptedGame(ON, ON, CUT, name=2)
     collector, network = RolloutCollector(make_config(4), games, seed=0), make_policy()
     rollout = collector.collect(network)
-    assert len(rollout) == 12 and rollout.actions.shape == (4, 3)
+    assert len(rollout) == 12
+    assert rollout.actions.shape == (4, 3)
     assert column(rollout.ended, 0) == [True] * 4
     assert column(rollout.ended, 1) == [False, True, False, True]
     assert column(rollout.ended, 2) == [False, False, True, False]
@@ -187,9 +193,18 @@ def test_observations_and_actions_are_the_ones_acted_on() -> None:
         assert [state[2] for state in column(rollout.observations)] == [5 * number + step for step in range(5)]
         assert column(rollout.actions) == games[0].actions[-5:]
         assert column(rollout.actions, 1) == games[1].actions[-5:]
-        assert column(rollout.values) == pytest.approx(
-            [value_of(network, *state) for state in column(rollout.observations)]
-        )
+        assert column(rollout.values) == near([value_of(network, *state) for state in column(rollout.observations)])
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["one game", "two games"])
+def test_layer_outputs_are_those_of_the_states_acted_in(others: int) -> None:
+    games = [ScriptedGame(ON, ON, DEAD), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
+    rollout, _, network = collect(make_config(5), *games)
+    logits, values = network.replay(rollout.observations.flatten(0, 1), rollout.layer_outputs)
+    expected, _ = network(rollout.observations.flatten(0, 1))
+    torch.testing.assert_close(values, rollout.values.flatten())
+    torch.testing.assert_close(logits, expected)
+    assert len(rollout.layer_outputs[0]) == len(rollout) == (10 if others else 3)
 
 
 def test_finished_games_are_handed_out_once() -> None:
@@ -213,27 +228,40 @@ def test_a_score_goes_on_over_rollouts() -> None:
 
 def test_dtypes_and_no_graph() -> None:
     rollout, _, _ = collect(make_config(2), ScriptedGame(*[ON] * 3))
-    assert rollout.actions.dtype == torch.int64 and rollout.ended.dtype == torch.bool
+    assert rollout.actions.dtype == torch.int64
+    assert rollout.ended.dtype == torch.bool
     assert rollout.rewards.dtype == rollout.values.dtype == rollout.next_values.dtype == torch.float32
-    assert not rollout.values.requires_grad and not rollout.next_values.requires_grad
+    assert not rollout.values.requires_grad
+    assert not rollout.next_values.requires_grad
 
 
 def test_atari_observations_stay_bytes() -> None:
     config = replace(PRESETS["breakout"], rollout_length=2)
     environments = make_environments(config, [2, 4])
     rollout = RolloutCollector(config, environments, seed=0).collect(make_network(config, environments[0]))
-    assert rollout.observations.shape == (2, 2, 84, 84, 4) and rollout.observations.dtype == torch.uint8
+    assert rollout.observations.shape == (2, 2, 84, 84, 4)
+    assert rollout.observations.dtype == torch.uint8
 
 
 def test_actions_follow_the_softmax_of_their_row() -> None:
     logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -3.0], [0.0, 0.0, 0.0]])
-    generator = torch.Generator().manual_seed(0)
-    draws = 20_000
-    actions = sample_actions(logits.repeat(draws, 1), generator).view(draws, 3)
+    actions = (logits + gumbel_noise((20_000, 3, 3), torch.Generator().manual_seed(0))).argmax(dim=2)
     frequencies = torch.stack([(actions == action).float().mean(dim=0) for action in range(3)], dim=1)
     # Four standard deviations of a frequency are at most 4 * 0.5 / sqrt(20,000) = 0.014.
     torch.testing.assert_close(frequencies, logits.softmax(dim=-1), atol=0.014, rtol=0)
-    assert actions.dtype == torch.int64
+
+
+def test_the_policy_is_followed() -> None:
+    """The actions of a rollout, over many of them, have the frequencies that the network gives them."""
+    games = [ScriptedGame(DEAD, name=name) for name in range(3)]  # so that each acts in one state only
+    collector, network = RolloutCollector(make_config(2000), games, seed=0), make_policy()
+    rollout = collector.collect(network)
+    for game in range(3):
+        expected = []
+        for state in rollout.observations[:, game].unique(dim=0):
+            count = int((rollout.observations[:, game] == state).all(dim=1).sum())
+            expected.append(count * network(state.unsqueeze(0))[0].softmax(-1)[0, 1].item())
+        assert int(rollout.actions[:, game].sum()) == pytest.approx(sum(expected), abs=4 * 0.5 * 2000**0.5)
 
 
 @pytest.mark.parametrize("game", ["breakout", "cartpole"])

@@ -39,10 +39,10 @@ def differentiate(network: ActorCritic, observations: Tensor, weight: float = 1.
 def rmsprop_by_hand(gradients: list[list[float]], inside_root: bool) -> tuple[list[float], list[float]]:
     """Return parameters and mean squares after these gradients, in plain Python."""
     theta, g = list(START), [0.0] * 3
-    for gradient in gradients:
+    for n, gradient in enumerate(gradients, start=1):
         for i, d in enumerate(gradient):
             g[i] = 0.9 * g[i] + 0.1 * d * d
-            root = math.sqrt(g[i] + 0.01) if inside_root else math.sqrt(g[i]) + 0.01
+            root = math.sqrt(g[i] + 0.01) if inside_root else math.sqrt(g[i] / (1 - 0.9**n)) + 0.01
             theta[i] -= LEARNING_RATE * d / root
     return theta, g
 
@@ -56,9 +56,26 @@ def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
     for gradient in (FIRST, second):
         gradients.append(gradient)
         shared.push(torch.tensor(gradient), LEARNING_RATE)
+        shared.count(len(gradients) - 1, steps=5, updated=True)
         theta, g = rmsprop_by_hand(gradients, inside_root)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
         torch.testing.assert_close(shared.square_average, torch.tensor(g))
+
+
+def test_the_first_step_is_no_longer_than_the_learning_rate() -> None:
+    """Uncorrected, the mean square of the start would make it 1 / sqrt(1 - alpha) times as long."""
+    shared = SharedParameters(torch.tensor(START), replace(CONFIG, rmsprop_alpha=0.99, rmsprop_eps=1e-8))
+    shared.push(torch.tensor([1e-3, -1.0, 100.0]), LEARNING_RATE)
+    expected = torch.tensor(START) - LEARNING_RATE * torch.tensor([1.0, -1.0, 1.0])
+    torch.testing.assert_close(shared.parameters, expected)
+
+
+def test_late_updates_are_not_corrected() -> None:
+    """After a resume at many updates the mean square is taken as it is."""
+    shared = SharedParameters(torch.tensor(START), CONFIG)
+    shared.restore(torch.tensor(START), torch.tensor([4.0, 4.0, 4.0]), steps=10**7, updates=10**6, minutes=0.0)
+    shared.push(torch.tensor([2.0, 2.0, 2.0]), LEARNING_RATE)
+    torch.testing.assert_close(shared.parameters, torch.tensor(START) - LEARNING_RATE * 2 / (2 + 0.01))
 
 
 def test_a_push_leaves_the_gradient_alone() -> None:
@@ -87,7 +104,8 @@ def test_the_gradient_is_clipped_to_its_norm(part: float, clipped: bool) -> None
     differentiate(network, observations)
     whole, norm = local.take_gradient(math.inf)
     whole = whole.clone()
-    assert norm == pytest.approx(float(whole.norm())) and norm > 0
+    assert norm == pytest.approx(float(whole.norm()))
+    assert norm > 0
     differentiate(network, observations)
     gradient, reported = local.take_gradient(part * norm)
     assert reported == norm, "the norm is the one before clipping"
@@ -113,13 +131,13 @@ def test_flat_gradients_are_autograds(network: Network) -> None:
     for expected, parameter in zip(ordinary.parameters(), ours.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, expected.grad, atol=1e-3, rtol=1e-3)
     gradient, norm = local.take_gradient(math.inf)
-    expected_norm = torch.cat([parameter.grad.flatten() for parameter in ordinary.parameters()]).norm()  # type: ignore[union-attr]
+    expected_norm = torch.cat([parameter.grad.flatten() for parameter in ordinary.parameters()]).norm()
     assert norm == pytest.approx(float(expected_norm), rel=1e-4)
     # A step along the flat gradient moves every tensor of the network along its own.
     before = [parameter.detach().clone() for parameter in ours.parameters()]
     local.pull(local.float32_parameters() - 0.5 * gradient)
     for old, new, plain in zip(before, ours.parameters(), ordinary.parameters(), strict=True):
-        torch.testing.assert_close(old - new.detach(), 0.5 * plain.grad, atol=1e-3, rtol=1e-2)  # type: ignore[operator]
+        torch.testing.assert_close(old - new.detach(), 0.5 * plain.grad, atol=1e-3, rtol=1e-2)
 
 
 @pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
@@ -144,14 +162,15 @@ def test_the_vector_is_the_trunk_then_the_heads_channels_last() -> None:
     local = LocalParameters(made)
     assert isinstance(made.trunk, ConvTrunk)
     weight = made.trunk.convolutions[0].weight
-    assert isinstance(weight, Tensor) and weight.is_contiguous(memory_format=torch.channels_last)
+    assert isinstance(weight, Tensor)
+    assert weight.is_contiguous(memory_format=torch.channels_last)
     values = torch.arange(local.size, dtype=torch.float32)
     local.pull(values)
     # Output channel 0, row 0: 4 input channels of column 0, then those of column 1.
     assert weight[0, :, 0, 0].tolist() == [0, 1, 2, 3]
     assert weight[0, :, 0, 1].tolist() == [4, 5, 6, 7]
-    assert float(weight[1, 0, 0, 0]) == 8 * 8 * 4
-    assert float(made.heads.value.bias) == local.size - 1
+    assert weight[1, 0, 0, 0].item() == 8 * 8 * 4
+    assert made.heads.value.bias.item() == local.size - 1
     assert torch.equal(local.float32_parameters(), values)
 
 
@@ -199,7 +218,8 @@ def test_bf16_gradients_are_nearly_float32s() -> None:
 def test_memory_is_shared() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
     tensors = [value for value in vars(shared).values() if isinstance(value, Tensor)]
-    assert len(tensors) == 6 and all(tensor.is_shared() for tensor in tensors)
+    assert len(tensors) == 6
+    assert all(tensor.is_shared() for tensor in tensors)
 
 
 def test_initial_parameters_are_copied() -> None:
@@ -211,7 +231,7 @@ def test_initial_parameters_are_copied() -> None:
 
 @pytest.mark.parametrize("wrong", [torch.zeros(3, dtype=torch.float64), torch.zeros(3, 1)], ids=["float64", "matrix"])
 def test_parameters_of_another_kind_are_refused(wrong: Tensor) -> None:
-    with pytest.raises(AssertionError, match=r"torch\.float"):
+    with pytest.raises(AssertionError, match="shared parameters must be"):
         SharedParameters(wrong, CONFIG)
 
 
@@ -229,6 +249,19 @@ def test_steps_do_not_overflow_32_bits() -> None:
     assert shared.total_steps() == 2**33
 
 
+@pytest.mark.parametrize("totals", [(0, 0), (1, 2), (1000, 334)])
+def test_a_restored_run_goes_on_with_its_counts(totals: tuple[int, int]) -> None:
+    shared = SharedParameters(torch.tensor(START), CONFIG)
+    shared.count(1, 5, True)
+    shared.restore(torch.tensor(FIRST), torch.tensor([1.0, 4.0, 9.0]), *totals, minutes=2.0)
+    assert (shared.total_steps(), shared.total_updates()) == totals
+    assert shared.parameters.tolist() == torch.tensor(FIRST).tolist()
+    assert shared.square_average.tolist() == [1.0, 4.0, 9.0]
+    shared.count(2, 7, True)
+    assert (shared.total_steps(), shared.total_updates()) == (totals[0] + 7, totals[1] + 1)
+    assert all(value.is_shared() for value in vars(shared).values() if isinstance(value, Tensor))
+
+
 def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -236,7 +269,7 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
     assert shared.minutes() == pytest.approx(0.0, abs=1e-6)
     now += 90
     assert shared.minutes() == pytest.approx(1.5)
-    shared.set_minutes(100.0)
+    shared.restore(shared.parameters, shared.square_average, 0, 0, minutes=100.0)
     now += 60
     assert shared.minutes() == pytest.approx(101.0)
 
@@ -251,8 +284,7 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_progress_is_by_steps_and_minutes(limits: dict[str, Any], expected: float) -> None:
     shared = SharedParameters(torch.tensor(START), replace(CONFIG, **limits))
-    shared.count(1, 250, True)
-    shared.set_minutes(50.0)
+    shared.restore(shared.parameters, shared.square_average, 250, 0, minutes=50.0)
     assert shared.progress() == pytest.approx(expected, abs=1e-3)
 
 

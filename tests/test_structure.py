@@ -14,7 +14,7 @@ ORDER = [
     "preprocessing", "environments", "rollout",
     "shared", "reports", "actor_learner",
     "checkpoints", "evaluation", "drawing", "playing", "recording", "viewer", "evaluator",
-    "metrics", "console", "supervisor", "trainer",
+    "metrics", "console", "supervisor", "trainer", "curves",
 ]  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 

@@ -1,0 +1,51 @@
+"""Checkpoints of untrained networks, for whatever plays."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from breakout_a3c.checkpoints import Checkpoint, RunFolder
+from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.environments import make_environment
+from breakout_a3c.rollout import make_network
+from breakout_a3c.shared import LocalParameters
+
+# torch was imported before the package could set OMP_NUM_THREADS.
+torch.set_num_threads(1)
+
+
+def save_untrained(config: TrainConfig, root: Path) -> Path:
+    """Save an untrained network and return its ``latest.pt``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = make_network(config, make_environment(config))
+    parameters = LocalParameters(network).float32_parameters()
+    checkpoint = Checkpoint(
+        config=config,
+        run="untrained",
+        parameters=parameters,
+        square_average=torch.zeros_like(parameters),
+        steps=12_345,
+        updates=67,
+        games=8,
+        minutes=0.5,
+        best_evaluation=None,
+    )
+    folder = RunFolder(root, checkpoint.run)
+    folder.save(checkpoint, keep=1)
+    folder.close()
+    return root / "latest.pt"
+
+
+@pytest.fixture(scope="session")
+def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained Breakout agent, in float32 so that it plays the same games everywhere."""
+    return save_untrained(replace(PRESETS["breakout"], precision="float32"), tmp_path_factory.mktemp("breakout"))
+
+
+@pytest.fixture(scope="session")
+def cartpole_checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained CartPole agent."""
+    return save_untrained(PRESETS["cartpole"], tmp_path_factory.mktemp("cartpole"))

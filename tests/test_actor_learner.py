@@ -1,0 +1,75 @@
+from dataclasses import replace
+from multiprocessing import Pipe
+
+import pytest
+import torch
+
+from breakout_a3c.actor_learner import learn
+from breakout_a3c.config import BREAKOUT, PRESETS, TrainConfig
+from breakout_a3c.reports import ReportSender, WorkerReport
+from breakout_a3c.rollout import make_environments, make_network
+from breakout_a3c.shared import SharedParameters
+
+
+def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerReport]]:
+    """Run one actor-learner in this process to the end of the run."""
+    torch.manual_seed(config.seed)
+    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    reader, writer = Pipe(duplex=False)
+    sender = ReportSender(0, writer)
+    learn(config, shared, 0, sender)
+    sender.close()
+    reports = []
+    while reader.poll():
+        try:
+            reports.append(reader.recv())
+        except EOFError:
+            break
+    return shared, reports
+
+
+ALONE = replace(BREAKOUT, threads=1, envs_per_thread=2, precision="float32", total_steps=100, eval_minutes=0.0)
+
+
+def test_ten_updates() -> None:
+    shared, reports = train_alone(ALONE)
+    assert shared.total_steps() == 100
+    assert shared.total_updates() == 10
+    assert torch.isfinite(shared.parameters).all()
+    told = [report.statistics for report in reports if report.statistics and report.statistics.count]
+    assert sum(statistics.count for statistics in told) == 10
+    assert all(0 < statistics.means["train/entropy"] <= 1.1 for statistics in told)
+    assert all(statistics.means["async/staleness_updates"] == 0 for statistics in told)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_worker_and_one_seed_give_identical_parameters(seed: int) -> None:
+    first, _ = train_alone(replace(ALONE, seed=seed))
+    second, _ = train_alone(replace(ALONE, seed=seed))
+    assert torch.equal(first.parameters, second.parameters)
+    assert torch.equal(first.square_average, second.square_average)
+
+
+def test_another_seed_gives_other_parameters() -> None:
+    assert not torch.equal(train_alone(ALONE)[0].parameters, train_alone(replace(ALONE, seed=2))[0].parameters)
+
+
+def test_the_paper_preset_learns_by_itself_too() -> None:
+    shared, _ = train_alone(replace(PRESETS["paper"], threads=1, total_steps=50, precision="float32"))
+    assert 50 <= shared.total_steps() < 55, "a rollout has at most 5 steps and ends with the life"
+    assert shared.total_updates() >= 10
+
+
+def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = SharedParameters.push
+
+    def refuse_nan(self: SharedParameters, gradient: torch.Tensor, learning_rate: float) -> None:
+        assert torch.isfinite(gradient).all()
+        clean(self, gradient, learning_rate)
+
+    monkeypatch.setattr(SharedParameters, "push", refuse_nan)
+    config = replace(ALONE, value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
+    shared, reports = train_alone(config)
+    assert torch.isfinite(shared.parameters).all()
+    statistics = [report.statistics for report in reports if report.statistics]
+    assert sum(entry.not_finite for entry in statistics) == 10 - shared.total_updates()

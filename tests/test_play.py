@@ -1,0 +1,193 @@
+"""play.py as a user runs it, and that the games shown are the games evaluated."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pygame
+import pytest
+
+import play
+from breakout_a3c import evaluation
+from breakout_a3c.checkpoints import load_agent
+from breakout_a3c.evaluation import Protocol, evaluate
+from breakout_a3c.playing import Player
+from breakout_a3c.viewer import Window
+
+ROOT = Path(play.__file__).parent
+BAD_INPUT = 2
+
+
+def run(*arguments: object, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    without_display = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "play.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env=without_display | environment,
+        check=False,
+    )
+
+
+def test_json_is_one_object_with_all_that_a_score_needs(checkpoint_path: Path) -> None:
+    done = run(checkpoint_path, "--episodes", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    facts = json.loads(done.stdout)
+    assert len(facts["scores"]) == facts["episodes"] == 2
+    assert facts["mean"] == sum(facts["scores"]) / 2
+    assert facts["min"] <= facts["median"] <= facts["max"]
+    assert facts["std"] >= 0
+    assert facts["standard_error"] == pytest.approx(facts["std"] / 2**0.5)
+    expected = {
+        "model": str(checkpoint_path),
+        "game": "breakout",
+        "steps": 12_345,
+        "action_names": ["FIRE", "RIGHT", "LEFT"],
+        "auto_fire": True,
+        "policy": "sampled",
+        "sticky": 0.0,
+        "max_noops": 30,
+        "max_episode_frames": 108_000,
+        "seed": 0,
+    }
+    assert {name: facts[name] for name in expected} == expected
+
+
+def test_the_table_names_the_protocol(checkpoint_path: Path) -> None:
+    done = run(checkpoint_path, "--episodes", 2, "--greedy", "--seed", 3)
+    assert done.returncode == 0, done.stderr
+    rows = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
+    assert set(rows) == set(play.TABLE)
+    assert rows["steps trained"] == "12,345"
+    assert rows["actions"] == "FIRE, RIGHT, LEFT"
+    assert rows["policy"] == "greedy"
+    assert rows["seed"] == "3"
+    assert rows["games"] == "2"
+    assert rows["standard error"].startswith("- (greedy")
+
+
+def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkpoint_path: Path) -> None:
+    done = run(cartpole_checkpoint_path, "--episodes", 3)
+    assert done.returncode == 0, done.stderr
+    rows = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
+    assert rows["actions"] == "LEFT, RIGHT"
+    assert not {"auto-FIRE", "no-ops", "sticky", "frame cap"} & set(rows)
+
+
+def test_cartpole_is_recorded(cartpole_checkpoint_path: Path, tmp_path: Path) -> None:
+    done = run(cartpole_checkpoint_path, "--record", tmp_path / "pole.gif", "--episodes", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    file, scores = done.stdout.splitlines()
+    assert file.startswith(f"{tmp_path / 'pole.gif'}: 0:0")
+    assert scores.startswith("2 games, score ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--render", "--record", "game.mp4"),
+        ("--json", "--render"),
+        ("--json", "--record", "game.mp4"),
+        ("--episodes", "0"),
+        ("--episodes", "10001"),
+        ("--episodes", "many"),
+        ("--seed", "100000"),
+        ("--seed", "-1"),
+        ("--sticky", "1.5"),
+        ("--sticky", "nan"),
+        ("--record", "game.avi"),
+        ("--record", "missing/game.mp4"),
+        ("--render",),  # there is no display
+        ("missing.pt",),
+        ("--bogus",),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_sentence_and_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, folder=tmp_path, SDL_VIDEODRIVER="")
+    assert done.returncode == BAD_INPUT
+    assert done.stdout == ""
+    assert done.stderr.startswith("play.py: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_sticky_actions_are_not_for_cartpole(cartpole_checkpoint_path: Path) -> None:
+    done = run(cartpole_checkpoint_path, "--sticky", 0.25)
+    assert done.returncode == BAD_INPUT
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_a_model_the_newest_checkpoint_is_meant(tmp_path: Path) -> None:
+    done = run("--json", folder=tmp_path)
+    assert done.returncode == BAD_INPUT
+    assert "checkpoints/latest.pt" in done.stderr
+
+
+def test_help_and_mistakes_do_not_wait_for_torch() -> None:
+    program = "import sys, play; assert not {'torch', 'cv2', 'pygame'} & set(sys.modules), 'heavy imports'"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("--render", "--record", "--episodes", "--json", "--greedy", "--sticky"))
+
+
+def test_the_highest_seed_is_the_evaluations() -> None:
+    assert play.MAX_SEED == evaluation.MAX_SEED - 1
+
+
+@pytest.mark.parametrize("greedy", [False, True], ids=["sampled", "greedy"])
+def test_the_games_shown_are_those_of_the_evaluation(checkpoint_path: Path, greedy: bool) -> None:
+    agent = load_agent(checkpoint_path)
+    protocol = Protocol(episodes=2, seed=5, greedy=greedy, sticky=0.25, max_episode_frames=2000)
+    result = evaluate(agent.network, agent.checkpoint.config, protocol)
+    player = Player(agent, protocol)
+    for game in (1, 0):  # in any order
+        *_, last = player.play(game)
+        assert last.score == result.games[game].episode_return
+        assert last.step == result.games[game].episode_length
+        assert (last.lives == 0) != result.games[game].truncated
+        assert last.game == game + 1
+    assert player.scores == [result.scores[1], result.scores[0]]
+    assert last.last_score == result.scores[1]
+
+
+def test_every_frame_of_the_emulator_is_shown(checkpoint_path: Path) -> None:
+    player = Player(load_agent(checkpoint_path), Protocol(episodes=1, max_episode_frames=2000))
+    scenes = list(player.play(0))
+    frames = [sum(scene.step == step for scene in scenes) for step in range(1, scenes[-1].step + 1)]
+    assert set(frames[:-1]) == {4, 5}  # 5 where FIRE serves the next ball
+    assert frames.count(5) == 4  # lives after the first
+    assert 1 <= frames[-1] <= 5
+    for scene in scenes:
+        assert scene.probabilities.sum() == pytest.approx(1)
+
+
+def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    player = Player(load_agent(checkpoint_path), Protocol(episodes=1, max_episode_frames=1000))
+    with Window() as window:
+        for _ in range(3):
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))
+        assert window.show(player.play(0), player.frames_per_second)
+    assert len(player.scores) == 1
+
+
+def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play, "PROGRESS_SECONDS", 0.05)
+    show = play.progress_lines("evaluating", 10)
+    until = time.monotonic() + 0.12
+    while time.monotonic() < until:
+        show(3, "mean 1.5")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "evaluating: 3 of 10 games, mean 1.5\n" * 2

@@ -1,0 +1,154 @@
+"""The window, on SDL's dummy display: keys, the close button, speeds, and no display at all."""
+
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pygame
+import pytest
+
+from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
+from breakout_a3c.errors import UserError
+from breakout_a3c.viewer import DISPLAYS, SPEEDS, Window
+
+FRAMES_PER_SECOND = 200  # hurries the tests
+SCENE = Scene(
+    screen=np.full((210, 160, 3), 99, np.uint8),
+    title="breakout",
+    game=1,
+    score=12,
+    lives=5,
+    step=1,
+    action_names=["FIRE", "RIGHT"],
+    probabilities=np.array([0.5, 0.5], np.float32),
+    action=0,
+    value=0.0,
+)
+
+
+@pytest.fixture
+def window(monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with Window() as window:
+        yield window
+
+
+class Game:
+    """Scenes that press keys on the way and count how many were taken."""
+
+    def __init__(self, length: int, events: dict[int, pygame.event.Event] | None = None) -> None:
+        self._length = length
+        self._events = events or {}
+        self.shown = 0
+
+    def play(self) -> Iterator[Scene]:
+        for frame in range(self._length):
+            if frame in self._events:
+                pygame.event.post(self._events[frame])
+            self.shown += 1
+            yield SCENE
+
+
+def key(code: int) -> pygame.event.Event:
+    return pygame.event.Event(pygame.KEYDOWN, key=code)
+
+
+def press_later(event: pygame.event.Event, seconds: float) -> None:
+    pygame.time.set_timer(event, round(1000 * seconds), loops=1)
+
+
+def test_a_game_is_shown_to_its_end(window: Window) -> None:
+    game = Game(20)
+    started = time.monotonic()
+    assert window.show(game.play(), FRAMES_PER_SECOND)
+    assert game.shown == 20
+    assert time.monotonic() - started > 0.5 * 20 / FRAMES_PER_SECOND, "faster than the game"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [key(pygame.K_q), key(pygame.K_ESCAPE), pygame.event.Event(pygame.QUIT)],
+    ids=["q", "escape", "close button"],
+)
+def test_the_window_closes(window: Window, event: pygame.event.Event) -> None:
+    game = Game(1000, {5: event})
+    assert not window.show(game.play(), FRAMES_PER_SECOND)
+    assert game.shown < 10
+
+
+@pytest.mark.parametrize("code", [pygame.K_n, pygame.K_r])
+def test_the_next_game_can_be_asked_for_and_is_shown_in_full(window: Window, code: int) -> None:
+    first, second = Game(1000, {5: key(code)}), Game(10)
+    assert window.show(first.play(), FRAMES_PER_SECOND)
+    assert first.shown < 10
+    assert window.show(second.play(), FRAMES_PER_SECOND)
+    assert second.shown == 10
+
+
+def test_space_holds_the_game_and_lets_it_go_on(window: Window) -> None:
+    held = Game(1000, {5: key(pygame.K_SPACE)})
+    press_later(pygame.event.Event(pygame.QUIT), 0.3)
+    assert not window.show(held.play(), FRAMES_PER_SECOND)
+    assert held.shown < 10
+
+    with Window() as another:
+        resumed = Game(20, {5: key(pygame.K_SPACE)})
+        press_later(key(pygame.K_SPACE), 0.3)
+        assert another.show(resumed.play(), FRAMES_PER_SECOND)
+        assert resumed.shown == 20
+
+
+def test_down_is_slower_to_a_quarter(window: Window) -> None:
+    for _ in SPEEDS:
+        pygame.event.post(key(pygame.K_DOWN))
+    game = Game(1000)
+    press_later(pygame.event.Event(pygame.QUIT), 0.5)
+    assert not window.show(game.play(), FRAMES_PER_SECOND)
+    assert 2 <= game.shown <= 0.3 * 0.5 * FRAMES_PER_SECOND
+
+
+def test_up_is_faster_to_as_fast_as_it_goes(window: Window) -> None:
+    for _ in SPEEDS:
+        pygame.event.post(key(pygame.K_UP))
+    game = Game(20_000)  # 100 s at the game's own speed, 25 s at the fastest that is counted
+    started = time.monotonic()
+    assert window.show(game.play(), FRAMES_PER_SECOND)
+    assert game.shown == 20_000
+    assert time.monotonic() - started < 10
+
+
+def test_the_window_shows_the_picture_and_its_title_the_score(window: Window) -> None:
+    window.show(Game(3).play(), FRAMES_PER_SECOND)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    shown = pygame.surfarray.array3d(surface).swapaxes(0, 1)
+    drawn = draw(SCENE, min(PICTURE_HEIGHT, shown.shape[0]))
+    assert shown.shape == drawn.shape
+    width = SCENE.screen.shape[1] * shown.shape[0] // SCENE.screen.shape[0]
+    assert np.array_equal(shown[:, :width], drawn[:, :width])
+    assert not np.array_equal(shown[:, width:], drawn[:, width:]), "neither speed nor keys are shown"
+    assert pygame.display.get_caption()[0] == "breakout: score 12"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such variables")
+def test_without_a_display_the_error_names_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="--record"):
+        Window()
+
+
+def test_a_display_that_nobody_sees_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(pygame.display, "init", lambda: None)
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
+    with pytest.raises(UserError, match="--record"):
+        Window()
+
+
+def test_what_sdl_says_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
+    with pytest.raises(UserError, match="--record"):
+        Window()
