@@ -3,7 +3,7 @@ PYTHON ?= python3
 THREADS ?= 8
 BIN := .venv/bin
 
-.PHONY: help train play test test-all check curves clean
+.PHONY: help train play test check curves bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -32,14 +32,16 @@ play: .venv/installed ## Watch the newest checkpoint play
 curves: .venv/installed ## Show the curves of all runs in a browser
 	$(BIN)/tensorboard --logdir runs
 
-check: .venv/installed-dev ## Lint and type-check
+check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 test: check ## Run the checks and the tests
 	$(BIN)/python -m pytest
 
-test-all: test ## Run everything, the long tests too
+bench: .venv/installed ## Measure the speed beside the bare emulator's
+	$(BIN)/python benchmarks/throughput.py
 
 clean: ## Remove the virtual environment and caches; checkpoints and runs stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

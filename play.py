@@ -26,7 +26,6 @@ DEFAULT_MODELS = (Path("checkpoints/latest.pt"),)  # the first that is there
 MAX_EPISODES = 10_000  # each seed of the protocol has as many games
 MAX_SEED = 99_999
 PROGRESS_SECONDS = 10.0  # between two lines where there is no terminal
-EXIT_INTERRUPTED = 130
 
 # Name of a row: its key in the report, and how its value is shown.
 TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -108,20 +107,16 @@ def default_model() -> Path:
     return next((model for model in DEFAULT_MODELS if model.exists()), DEFAULT_MODELS[0])
 
 
-def play() -> int:
+def play() -> None:
     """Do what the command line asks for."""
     options = parse()
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting goes to stdout
-    try:
-        if options.render:
-            watch(options)
-        elif options.record:
-            record(options)
-        else:
-            evaluate(options)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    return 0
+    if options.render:
+        watch(options)
+    elif options.record:
+        record(options)
+    else:
+        evaluate(options)
 
 
 def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Protocol]":
@@ -144,7 +139,8 @@ def watch(options: argparse.Namespace) -> None:
     with Window() as window:
         from breakout_a3c.playing import Player
 
-        player = Player(*load(options, default_episodes=MAX_EPISODES))
+        agent, protocol = load(options, default_episodes=MAX_EPISODES)
+        player = Player(agent.network, agent.checkpoint.config, protocol)
         games = range(options.episodes) if options.episodes else itertools.cycle(range(MAX_EPISODES))
         for game in games:
             if not window.show(player.play(game), player.frames_per_second):
@@ -161,7 +157,7 @@ def record(options: argparse.Namespace) -> None:
     from breakout_a3c.playing import Player
 
     agent, protocol = load(options, default_episodes=1)
-    player = Player(agent, protocol)
+    player = Player(agent.network, agent.checkpoint.config, protocol)
     with progress("recording", protocol.episodes) as show:
         scenes = played_scenes(player, protocol.episodes, show)
         seconds = recording.record(scenes, options.record, player.frames_per_second)

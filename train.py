@@ -111,8 +111,9 @@ def main() -> int:
     from breakout_a3c.trainer import Trainer
 
     plan = resume_plan(options) if options.resume else new_plan(options, config)
+    trainer = Trainer(plan, context)
     announce(plan)
-    return Trainer(plan, context).run()
+    return trainer.run()
 
 
 if __name__ == "__main__":

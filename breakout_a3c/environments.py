@@ -86,9 +86,9 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self._load(seed)
         minimal = tuple(self.ale.getMinimalActionSet())
         reduced = REDUCED_ACTIONS.get(game, minimal)
-        self._actions = list(reduced if actions == "reduced" else minimal)
-        self.action_names = [action.name for action in self._actions]
-        self.action_space: Discrete[Any] = Discrete(len(self._actions))
+        self.actions = list(reduced if actions == "reduced" else minimal)
+        self.action_names = [action.name for action in self.actions]
+        self.action_space: Discrete[Any] = Discrete(len(self.actions))
         self.observation_space = Box(0, 255, (SIDE, SIDE, STACK), np.uint8)
         self.render_mode = render_mode
         self._frame_skip = frame_skip
@@ -119,7 +119,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     def step(self, action: int) -> tuple[Bytes, float, bool, bool, dict[str, Any]]:
         """Repeat ``action`` for ``frame_skip`` frames."""
         lives = self.ale.lives()
-        reward = self._act(self._actions[action])
+        reward = self._act(self.actions[action])
         terminated = self.ale.game_over(with_truncation=False)
         life_lost = self.ale.lives() < lives
         if life_lost and self._fire_frames and not terminated:

@@ -1,25 +1,35 @@
 """The process that plays full games with a snapshot while training goes on."""
 
+import itertools
 import os
+import tempfile
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.drawing import Scene
 from breakout_a3c.environments import make_environment
+from breakout_a3c.errors import UserError
 from breakout_a3c.evaluation import MAX_SEED, EvaluationResult, Protocol, evaluate
-from breakout_a3c.networks import resolve_precision
+from breakout_a3c.networks import ActorCritic, resolve_precision
+from breakout_a3c.playing import Player
 from breakout_a3c.processes import Context, start_process
-from breakout_a3c.rollout import FinishedGame, make_network
+from breakout_a3c.recording import record
+from breakout_a3c.rollout import make_network
 from breakout_a3c.shared import LocalParameters
 
 CPU_SHARE = 0.05  # of all cores, over the process's life
 NICENESS = 5
+ANIMATION_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class Evaluation:
     steps: int
     parameters: Tensor  # (P,) float32, a copy of the snapshot
     result: EvaluationResult
-    animation: bytes  # a GIF of the first game
+    animation: bytes  # a GIF of the first game; empty where ffmpeg failed
     cpu_share: float  # of all cores, since the evaluator started
 
 
@@ -42,13 +52,24 @@ class Throttle:
 
     def used_share(self) -> float:
         """Return the share of all cores taken so far."""
-        return time.process_time() / (time.monotonic() - self._began) / (os.cpu_count() or 1)
+        return self._cpu_seconds() / (time.monotonic() - self._began) / (os.cpu_count() or 1)
 
-    def wait(self, finished: list[FinishedGame]) -> None:
+    def wait(self) -> None:
         """Sleep for as long as the time used is ahead of the time allowed."""
-        due = time.process_time() / self._rate - (time.monotonic() - self._began)
+        due = self._cpu_seconds() / self._rate - (time.monotonic() - self._began)
         if due > 0:
             time.sleep(due)
+
+    def slow_down(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
+        """Yield ``scenes`` no faster than the share allows."""
+        for scene in scenes:
+            self.wait()
+            yield scene
+
+    @staticmethod
+    def _cpu_seconds() -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
 
 
 def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> None:
@@ -60,6 +81,7 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
         pipe: To and from the trainer.
     """
     os.nice(NICENESS)
+    os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
     throttle = Throttle(CPU_SHARE)
     environment = make_environment(config)
     network = make_network(config, environment)
@@ -70,13 +92,27 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
         while True:
             steps: int = pipe.recv()
             local.pull(snapshot)
-            result = evaluate(network, config, protocol, throttle.wait)
-            pipe.send(Evaluation(steps, snapshot.clone(), result, b"", throttle.used_share()))
+            result = evaluate(network, config, protocol, lambda finished: throttle.wait())
+            animation = animate(network, config, protocol, throttle)
+            pipe.send(Evaluation(steps, snapshot.clone(), result, animation, throttle.used_share()))
     except (EOFError, BrokenPipeError):
         pass  # the trainer has left
     except Exception:
         pipe.send(traceback.format_exc())
         raise
+
+
+def animate(network: ActorCritic, config: TrainConfig, protocol: Protocol, throttle: Throttle) -> bytes:
+    """Return the beginning of the protocol's first game as a GIF, or nothing where ffmpeg fails."""
+    player = Player(network, config, protocol)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "game.gif"
+        scenes = itertools.islice(player.play(0), ANIMATION_SECONDS * player.frames_per_second)
+        try:
+            record(throttle.slow_down(scenes), path, player.frames_per_second)
+        except UserError:
+            return b""
+        return path.read_bytes()
 
 
 class Evaluator:
@@ -92,40 +128,47 @@ class Evaluator:
         self._context = context
         self._config = config
         self._snapshot = torch.zeros(size).share_memory_()
+        self._process: BaseProcess | None = None
+        self._busy = False
         self.error = ""
-        self._start()
+
+    def request(self, parameters: Tensor, steps: int) -> None:
+        """Have a copy of ``parameters`` evaluated; nothing happens while another one is."""
+        if self._busy:
+            return
+        if self._process is None:
+            self._start()
+        self._snapshot.copy_(parameters)
+        self._pipe.send(steps)
+        self._busy = True
 
     def _start(self) -> None:
         self._pipe, theirs = Pipe()
         self._process = start_process(self._context, "evaluator", run_evaluator, self._config, self._snapshot, theirs)
         theirs.close()
-        self.busy = False
-
-    def request(self, parameters: Tensor, steps: int) -> None:
-        """Have a copy of ``parameters`` evaluated; nothing happens while another one is."""
-        if not self.busy:
-            self._snapshot.copy_(parameters)
-            self._pipe.send(steps)
-            self.busy = True
 
     def poll(self) -> Evaluation | None:
-        """Return a finished evaluation; a dead evaluator is replaced, its error kept in ``error``."""
+        """Return a finished evaluation; if the process died instead, ``error`` says of what."""
+        if not self._busy:
+            return None
         try:
             if not self._pipe.poll():
                 return None
             message = self._pipe.recv()
         except (EOFError, OSError):
-            self.close()
-            self._start()
-            return None
+            message = "it was killed"
         if isinstance(message, Evaluation):
-            self.busy = False
+            self._busy = False
             return message
         self.error = str(message)
+        self.close()  # the next request starts another
         return None
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+            self._pipe.close()
+        self._busy = False

@@ -16,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.errors import UserError
 from breakout_a3c.reports import WorkerReport
 
 RECENT_GAMES = 100
@@ -80,10 +81,18 @@ class MetricsWriter:
         folder: ``runs/<run>``.
         config: Hyper-parameters, shown with the curves.
         steps: Where this process begins: on a resume, later points of an earlier one are hidden.
+
+    Raises:
+        UserError: If the folder cannot be written.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None, flush_secs=10)
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None, flush_secs=10)
+        except OSError as error:
+            raise UserError(
+                f"the folder {folder} cannot be written ({error.strerror}): choose another with --runs."
+            ) from error
         values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):

@@ -8,10 +8,11 @@ import gymnasium
 import numpy as np
 import torch
 
-from breakout_a3c.checkpoints import Agent
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.drawing import Picture, Scene
 from breakout_a3c.environments import AtariGame
 from breakout_a3c.evaluation import Protocol, choose_actions, make_player_environment
+from breakout_a3c.networks import ActorCritic
 
 ATARI_FRAMES_PER_SECOND = 60
 CARTPOLE_ACTIONS = ["LEFT", "RIGHT"]
@@ -59,16 +60,17 @@ class Player:
     """An agent that plays the games of a protocol: game ``i`` is the evaluation's game ``i``.
 
     Args:
-        agent: Who plays.
+        network: Who plays.
+        config: The game, as the network was trained on it.
         protocol: Which games, and how.
     """
 
-    def __init__(self, agent: Agent, protocol: Protocol) -> None:
-        self._network = agent.network
-        self._title = agent.checkpoint.config.game.replace("_", " ")
+    def __init__(self, network: ActorCritic, config: TrainConfig, protocol: Protocol) -> None:
+        self._network = network
+        self._title = config.game.replace("_", " ")
         self._greedy = protocol.greedy
         self._seeds = protocol.game_seeds()
-        self._environment = make_player_environment(agent.checkpoint.config, protocol)
+        self._environment = make_player_environment(config, protocol)
         self._take_screens = film(self._environment)
         self.action_names = action_names(self._environment)
         self.frames_per_second = frames_per_second(self._environment)

@@ -49,7 +49,10 @@ class Supervisor:
         self.deaths = 0
         self.last_death = ""
         self._workers: dict[Connection, Worker] = {}
-        for worker_id in range(config.threads):
+
+    def start(self) -> None:
+        """Start all actor-learners."""
+        for worker_id in range(self._config.threads):
             self._start(worker_id)
 
     @property

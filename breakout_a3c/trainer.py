@@ -61,6 +61,25 @@ class Clock:
         self._began = time.monotonic() - self._seconds + seconds
 
 
+class Speedometer:
+    """Tells the speed over the last ``SPEED_WINDOW`` notes."""
+
+    def __init__(self, shared: SharedParameters) -> None:
+        self._shared = shared
+        self._notes: deque[tuple[float, int, int]] = deque(maxlen=SPEED_WINDOW)
+        self.note()
+
+    def note(self) -> None:
+        """Write down the counters of this moment."""
+        self._notes.append((time.monotonic(), self._shared.total_steps(), self._shared.total_updates()))
+
+    def rates(self) -> tuple[float, float]:
+        """Return agent steps and updates per second since the oldest note."""
+        began, steps, updates = self._notes[0]
+        seconds = max(time.monotonic() - began, 1e-9)
+        return (self._shared.total_steps() - steps) / seconds, (self._shared.total_updates() - updates) / seconds
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """What to train, where to write, and what to start from.
@@ -95,13 +114,13 @@ class Trainer:
             self._best_evaluation = resume.best_evaluation
         self._last_evaluation: float | None = None
         self._entropy = math.nan
-        self._memory_mb = 0.0
+        self._memory_mb = tree_memory_mb()
         self._deaths_told = 0
         self._signals: list[int] = []
         self._versions = program_versions()
         self._precision = str(resolve_precision(plan.config.precision)).removeprefix("torch.")
         self._saves = Clock(plan.config.checkpoint_minutes * 60)
-        self._speed = deque([(time.monotonic(), self._shared.total_steps())], maxlen=SPEED_WINDOW)
+        self._speed = Speedometer(self._shared)
         self._supervisor = Supervisor(context, plan.config, self._shared)
         self._evaluator = (
             Evaluator(context, plan.config, self._shared.parameters.numel()) if plan.config.eval_minutes else None
@@ -113,6 +132,7 @@ class Trainer:
         self._console.start()
         crash = ""
         try:
+            self._supervisor.start()
             self._supervise()
         except WorkersCannotRun as error:
             crash = str(error)
@@ -189,13 +209,15 @@ class Trainer:
         self._entropy = scalars.get("train/entropy", self._entropy)
         progress = self._shared.progress()
         self._memory_mb = tree_memory_mb()
+        steps_per_second, updates_per_second = self._speed.rates()
         scalars |= {
             "train/learning_rate": self._config.learning_rate_at(progress),
             "train/entropy_coef": self._config.entropy_coef_at(progress),
-            "time/fps": self._steps_per_second(),
+            "time/fps": steps_per_second,
             "time/minutes": self._shared.minutes(),
             "time/memory_mb": self._memory_mb,
             "async/updates": self._shared.total_updates(),
+            "async/updates_per_second": updates_per_second,
             "async/workers_alive": self._supervisor.alive,
             "async/workers_replaced": self._supervisor.deaths,
             "async/updates_not_finite": self._statistics.updates_not_finite,
@@ -203,19 +225,15 @@ class Trainer:
         }
         self._writer.write(scalars, self._shared.total_steps())
 
-    def _steps_per_second(self) -> float:
-        (began, first), now, steps = self._speed[0], time.monotonic(), self._shared.total_steps()
-        return (steps - first) / max(now - began, 1e-9)
-
     def _show_status(self) -> None:
-        self._speed.append((time.monotonic(), self._shared.total_steps()))
+        self._speed.note()
         if self._supervisor.deaths > self._deaths_told:
             self._deaths_told = self._supervisor.deaths
             self._console.say(f"An actor-learner died and was replaced: {self._supervisor.last_death}")
         if self._evaluator and self._evaluator.error:
-            self._console.say(f"The evaluator died and was replaced: {self._evaluator.error}")
+            self._console.say(f"The evaluator died; the next evaluation starts another: {self._evaluator.error}")
             self._evaluator.error = ""
-        steps_per_second = self._steps_per_second()
+        steps_per_second, _ = self._speed.rates()
         self._console.update(
             TrainingStatus(
                 progress=self._shared.progress(),
@@ -286,7 +304,8 @@ class Trainer:
             "eval/cpu_share": evaluation.cpu_share,
         }
         self._writer.write(scalars, evaluation.steps)
-        self._writer.write_animation("eval/game", evaluation.animation, evaluation.steps)
+        if evaluation.animation:
+            self._writer.write_animation("eval/game", evaluation.animation, evaluation.steps)
         if self._best_evaluation is None or mean > self._best_evaluation:
             self._best_evaluation = mean
             try:

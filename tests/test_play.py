@@ -148,7 +148,7 @@ def test_the_games_shown_are_those_of_the_evaluation(checkpoint_path: Path, gree
     agent = load_agent(checkpoint_path)
     protocol = Protocol(episodes=2, seed=5, greedy=greedy, sticky=0.25, max_episode_frames=2000)
     result = evaluate(agent.network, agent.checkpoint.config, protocol)
-    player = Player(agent, protocol)
+    player = Player(agent.network, agent.checkpoint.config, protocol)
     for game in (1, 0):  # in any order
         *_, last = player.play(game)
         assert last.score == result.games[game].episode_return
@@ -160,7 +160,8 @@ def test_the_games_shown_are_those_of_the_evaluation(checkpoint_path: Path, gree
 
 
 def test_every_frame_of_the_emulator_is_shown(checkpoint_path: Path) -> None:
-    player = Player(load_agent(checkpoint_path), Protocol(episodes=1, max_episode_frames=2000))
+    agent = load_agent(checkpoint_path)
+    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1, max_episode_frames=2000))
     scenes = list(player.play(0))
     frames = [sum(scene.step == step for scene in scenes) for step in range(1, scenes[-1].step + 1)]
     assert set(frames[:-1]) == {4, 5}  # 5 where FIRE serves the next ball
@@ -172,7 +173,8 @@ def test_every_frame_of_the_emulator_is_shown(checkpoint_path: Path) -> None:
 
 def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    player = Player(load_agent(checkpoint_path), Protocol(episodes=1, max_episode_frames=1000))
+    agent = load_agent(checkpoint_path)
+    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1, max_episode_frames=1000))
     with Window() as window:
         for _ in range(3):
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))

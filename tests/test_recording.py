@@ -26,7 +26,8 @@ GIF_STRIDE = 3  # 60 frames per second to 20
 
 @pytest.fixture(scope="module")
 def scenes(checkpoint_path: Path) -> list[Scene]:
-    player = Player(load_agent(checkpoint_path), Protocol(episodes=1))
+    agent = load_agent(checkpoint_path)
+    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1))
     return list(islice(player.play(0), FRAMES))
 
 

@@ -1,0 +1,27 @@
+"""What a benchmark ran on, for its result file."""
+
+import datetime
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from breakout_a3c.checkpoints import program_versions
+
+
+def describe_machine() -> dict[str, object]:
+    """Return processor, cores, memory, kernel, versions, commit and date."""
+    memory_kb = next(
+        int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")
+    )
+    capabilities = torch.cpu.get_capabilities()
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": capabilities.get("cpu_name", platform.processor()),
+        "cores": os.cpu_count(),
+        "bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
+        "memory_gb": round(memory_kb / 2**20, 1),
+        "kernel": platform.release(),
+        **program_versions(),
+    }

@@ -1,0 +1,70 @@
+"""Trains SB3's A2C on Breakout for ever; run by peers.py in a virtual environment of its own."""
+
+import struct
+import sys
+from pathlib import Path
+
+import ale_py
+import gymnasium
+import torch
+from stable_baselines3 import A2C
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_atari_env
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack
+
+
+class SmallCnn(BaseFeaturesExtractor):
+    """Convolutions of 16 and 32 filters and a dense layer of 256 (Mnih et al. 2016)."""
+
+    def __init__(self, observation_space: gymnasium.spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=256)
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(observation_space.shape[0], 16, 8, 4),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(16, 32, 4, 2),
+            torch.nn.ReLU(),
+            torch.nn.Flatten(),
+            torch.nn.Linear(2592, 256),
+            torch.nn.ReLU(),
+        )
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, 4, 84, 84)`` in 0..1 to ``(B, 256)``."""
+        return self.layers(observations)
+
+
+class StepCounter(BaseCallback):
+    """Writes the number of agent steps to a file after each step."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("r+b", buffering=0)
+
+    def _on_step(self) -> bool:
+        self._file.seek(0)
+        self._file.write(struct.pack("q", self.num_timesteps))
+        return True
+
+
+def main() -> None:
+    """Train until killed."""
+    network, environments, counter = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    gymnasium.register_envs(ale_py)
+    games = make_atari_env(
+        "ALE/Breakout-v5",
+        n_envs=environments,
+        seed=1,
+        env_kwargs={"frameskip": 1, "repeat_action_probability": 0.0},
+        vec_env_cls=SubprocVecEnv,
+    )
+    policy = {"features_extractor_class": SmallCnn} if network == "paper" else {}
+    # Hyper-parameters of the RL zoo for Atari.
+    rmsprop = {"eps": 1e-5}
+    policy |= {"optimizer_kwargs": rmsprop}
+    model = A2C("CnnPolicy", VecFrameStack(games, 4), ent_coef=0.01, vf_coef=0.25, policy_kwargs=policy)
+    model.learn(1_000_000_000, callback=StepCounter(counter))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""How close training comes to the emulator's own speed: ``make bench``.
+
+Side by side in one run: the bare emulator, our environment, and training with several numbers of
+actor-learners; see slices.py.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.machine import describe_machine
+from benchmarks.slices import Contender, run_rounds, started, training
+from breakout_a3c.actor_learner import learn
+from breakout_a3c.config import PRESETS
+from breakout_a3c.environments import AtariGame, make_environment
+from breakout_a3c.networks import ActorCritic
+from breakout_a3c.processes import Context, process_context, start_process
+from breakout_a3c.reports import ReportSender
+from breakout_a3c.rollout import GameBatch, RolloutCollector
+from breakout_a3c.shared import LocalParameters, SharedParameters
+from breakout_a3c.trainer import TrainingPlan, initial_parameters
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def run_bare_emulator(counters: torch.Tensor, worker_id: int) -> None:
+    """Act at random on the bare emulator, four frames a step, for ever."""
+    game = make_environment(PRESETS["breakout"], seed=worker_id)
+    assert isinstance(game, AtariGame)
+    ale, actions = game.ale, game.actions
+    choices = torch.randint(len(actions), (100_000,), generator=torch.Generator().manual_seed(worker_id)).tolist()
+    while True:
+        for choice in choices:
+            if ale.game_over():
+                ale.reset_game()
+            action = actions[choice]
+            for _ in range(4):
+                ale.act(action)
+            counters[worker_id] += 1
+
+
+def run_environment(counters: torch.Tensor, worker_id: int) -> None:
+    """Act at random in our environment, for ever."""
+    game = make_environment(PRESETS["breakout"], seed=worker_id)
+    game.reset()
+    choices = torch.randint(3, (100_000,), generator=torch.Generator().manual_seed(worker_id)).tolist()
+    while True:
+        for choice in choices:
+            _, _, terminated, truncated, _ = game.step(choice)
+            if terminated or truncated:
+                game.reset()
+            counters[worker_id] += 1
+
+
+def emulators(context: Context, name: str, target: Callable[..., None]) -> Contender:
+    """Start one process a core that does nothing but play."""
+    cores = os.cpu_count() or 1
+    counters = torch.zeros(cores, dtype=torch.int64).share_memory_()
+    processes = [start_process(context, name, target, counters, worker_id) for worker_id in range(cores)]
+    return started(Contender(name, as_psutil(processes), lambda: int(counters.sum())))
+
+
+def as_psutil(processes: list[BaseProcess]) -> list[psutil.Process]:
+    """Return handles that know CPU time and memory."""
+    return [psutil.Process(process.pid) for process in processes]
+
+
+def make_contenders(context: Context, model: Path | None) -> list[Contender]:
+    """Start everything that is measured; the bare emulator first."""
+    breakout, paper = PRESETS["breakout"], PRESETS["paper"]
+    return [
+        emulators(context, "bare emulator", run_bare_emulator),
+        emulators(context, "our environment", run_environment),
+        *(
+            training(context, f"breakout, {threads} actor-learners", replace(breakout, threads=threads), model)
+            for threads in (1, 2, 8)
+        ),
+        training(context, "paper, 8 actor-learners", replace(paper, threads=8), None),
+    ]
+
+
+def time_breakdown(steps: int = 20_000) -> dict[str, float]:
+    """Return where one actor-learner, alone on the machine, spends its time, in us an agent step."""
+    config = replace(PRESETS["breakout"], threads=1, total_steps=steps)
+    shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path()))
+    seconds: dict[str, float] = defaultdict(float)
+    for owner, method, name in (
+        (GameBatch, "step", "environment"),
+        (ActorCritic, "act", "act"),
+        (LocalParameters, "pull", "pull and push"),
+        (SharedParameters, "push", "pull and push"),
+        (RolloutCollector, "collect", "collect"),
+    ):
+        setattr(owner, method, timed(getattr(owner, method), seconds, name))
+    torch.set_flush_denormal(True)
+    reader, writer = Pipe(duplex=False)
+    learn(config, shared, 0, ReportSender(0, writer))  # its reports fit into the pipe
+    # From the first rollout on: loading the games is not learning.
+    total = time.perf_counter() - seconds.pop("began")
+    collect = seconds.pop("collect")
+    seconds["other acting"] = collect - seconds["environment"] - seconds["act"]
+    seconds["train"] = total - collect - seconds["pull and push"]
+    return {name: round(1e6 * value / steps, 1) for name, value in seconds.items()}
+
+
+def timed(function: Callable[..., Any], seconds: dict[str, float], name: str) -> Callable[..., Any]:
+    """Return ``function`` with its time added to ``seconds[name]``."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        began = time.perf_counter()
+        seconds.setdefault("began", began)
+        result = function(*args, **kwargs)
+        seconds[name] += time.perf_counter() - began
+        return result
+
+    return run
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Print the result as a Markdown table."""
+    print("\n| | steps/s | frames/s | of the bare emulator | cores used | memory, MB (PSS) |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print(
+            f"| {row['name']} | {row['steps_per_second']:,} | {row['frames_per_second']:,} "
+            f"| {row['share_of_reference']:.0%} | {row['cores_used']} | {row['memory_mb']:,} |"
+        )
+
+
+def main() -> None:
+    """Run the rounds, print the table, save the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--slice-seconds", type=float, default=6.0)
+    parser.add_argument("--model", type=Path, help="checkpoint to train from: an untrained agent plays short games")
+    parser.add_argument("--output", type=Path, default=RESULTS / "throughput.json")
+    options = parser.parse_args()
+    context = process_context("forkserver")
+    contenders = make_contenders(context, options.model)
+    run_rounds(contenders, options.rounds, options.slice_seconds)
+    breakdown = time_breakdown()
+    rows = [contender.summary(contenders[0]) for contender in contenders]
+    print_table(rows)
+    print("\none actor-learner, us an agent step:", ", ".join(f"{name} {us}" for name, us in breakdown.items()))
+    result = {
+        "command": " ".join(sys.argv),
+        "model": str(options.model),
+        "machine": describe_machine(),
+        "rows": rows,
+        "us_per_step_of_one_actor_learner": breakdown,
+    }
+    options.output.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\n{options.output}")
+
+
+if __name__ == "__main__":
+    main()

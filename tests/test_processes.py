@@ -1,0 +1,33 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+# A child that has had no chance to import torch itself ends with code 7 if it is there already.
+PRELOADED = """
+from breakout_a3c.processes import process_context
+if __name__ == "__main__":
+    child = process_context("forkserver").Process(target=exec, args=(
+        "import sys; sys.exit(7 if 'torch' in sys.modules and 'breakout_a3c.actor_learner' in sys.modules else 1)",))
+    child.start()
+    child.join()
+    sys.exit(child.exitcode)
+"""
+
+
+def test_children_find_torch_imported(tmp_path: Path) -> None:
+    """A forkserver swallows an ImportError of its preload, and starting 8 actor-learners then takes 15 s."""
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n{PRELOADED}")
+    assert subprocess.run([sys.executable, str(script)], cwd=tmp_path, timeout=60, check=False).returncode == 7
+
+
+@pytest.mark.parametrize("program", ["train.py", "play.py"])
+def test_help_does_not_wait_for_torch(program: str) -> None:
+    code = f"import sys, runpy; sys.argv = ['{program}', '--help']\ntry: runpy.run_path('{program}', run_name='__main__')\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout

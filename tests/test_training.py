@@ -1,0 +1,236 @@
+"""Whole trainings on the real game, as a user starts, stops, kills and resumes them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from breakout_a3c.checkpoints import load_checkpoint
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+SMALL = ["--threads", "2", "--envs-per-thread", "2", "--eval-minutes", "0"]
+GONE_SECONDS = 5.0
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Start a training in ``folder``, which is not the repository's."""
+    command = [sys.executable, str(TRAIN), *SMALL, *options]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(training: subprocess.Popen[str], code: int) -> str:
+    """Wait for a training's end, and return what it printed."""
+    output, _ = training.communicate(timeout=100)
+    assert training.returncode == code, output
+    assert "Traceback" not in output
+    return output
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+def first_checkpoint(folder: Path) -> Callable[[], bool]:
+    return lambda: (folder / "checkpoints" / "latest.pt").exists()
+
+
+def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(training.pid).children(recursive=True)
+
+
+def workers(training: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the processes that play: children of the forkserver that have worked for a while."""
+    return [
+        process
+        for process in family(training)
+        if process.cpu_times().user > 0.3 and process.parent().pid != training.pid
+    ]
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=GONE_SECONDS)
+    assert not alive, f"left behind: {alive}"
+
+
+def scalars(folder: Path, run: str) -> EventAccumulator:
+    events = EventAccumulator(str(folder / "runs" / run), size_guidance={"scalars": 0, "images": 0})
+    events.Reload()
+    return events
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder with a finished run called ``first``, and what the training printed."""
+    folder = tmp_path_factory.mktemp("a folder with spaces")
+    options = ["--run", "first", "--max-minutes", "0.5", "--checkpoint-minutes", "0.1", "--keep-checkpoints", "2"]
+    training = start(folder, *options, "--eval-minutes", "0.1", "--eval-episodes", "2")
+    yield folder, finish(training, 0)
+
+
+def test_a_training_ends_with_a_checkpoint(trained: tuple[Path, str]) -> None:
+    folder, output = trained
+    checkpoint = load_checkpoint(folder / "checkpoints" / "latest.pt")
+    assert checkpoint.run == "first"
+    assert checkpoint.steps > 1000
+    assert checkpoint.updates == pytest.approx(checkpoint.steps / 10, rel=0.01)
+    assert checkpoint.games > 0
+    assert 0.5 <= checkpoint.minutes < 0.7
+    assert checkpoint.config.threads == 2
+    assert len(list((folder / "checkpoints" / "first").glob("step_*.pt"))) == 2
+    assert f"{checkpoint.steps:,} agent steps" in output
+
+
+def test_the_next_commands_are_told_and_work(trained: tuple[Path, str]) -> None:
+    folder, output = trained
+    path = re.search(r"python play\.py (\S+) --render", output)
+    assert path is not None
+    assert load_checkpoint(folder / path[1]).run == "first"
+    assert "python train.py --resume" in output
+
+
+def test_the_curves_are_there(trained: tuple[Path, str]) -> None:
+    events = scalars(trained[0], "first")
+    tags = set(events.Tags()["scalars"])
+    assert tags >= {
+        "rollout/ep_rew_mean", "rollout/ep_len_mean", "time/fps", "train/policy_loss", "train/value_loss",
+        "train/entropy", "train/explained_variance", "train/grad_norm", "train/learning_rate",
+        "async/staleness_updates", "async/updates_per_second", "eval/mean_reward",
+    }  # fmt: skip
+    assert events.Scalars("rollout/ep_rew_mean")[-1].step == load_checkpoint(trained[0] / "checkpoints/latest.pt").steps
+    assert events.Scalars("train/learning_rate")[-1].value == pytest.approx(0, abs=1e-4), "annealed by the end"
+    assert 0.5 < events.Scalars("train/entropy")[0].value <= 1.0987
+
+
+def test_an_evaluated_game_is_animated(trained: tuple[Path, str]) -> None:
+    images = scalars(trained[0], "first").Images("eval/game")
+    assert images[0].encoded_image_string.startswith(b"GIF8")
+
+
+def test_best_is_the_best_evaluation(trained: tuple[Path, str]) -> None:
+    evaluations = scalars(trained[0], "first").Scalars("eval/mean_reward")
+    best = load_checkpoint(trained[0] / "checkpoints" / "first" / "best.pt")
+    assert best.best_evaluation == pytest.approx(max(point.value for point in evaluations))
+    assert best.steps == max(evaluations, key=lambda point: point.value).step
+
+
+def test_a_finished_run_says_how_to_go_on(trained: tuple[Path, str]) -> None:
+    output = finish(start(trained[0], "--resume", "checkpoints/latest.pt"), 2)
+    assert "--total-steps" in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> None:
+    folder = trained[0]
+    before = load_checkpoint(folder / "checkpoints" / "latest.pt")
+    output = finish(start(folder, "--resume", "checkpoints/latest.pt", "--max-minutes", "0.65", "--threads", "3"), 0)
+    after = load_checkpoint(folder / "checkpoints" / "latest.pt")
+    assert after.run == "first"
+    assert after.steps > before.steps
+    assert after.updates > before.updates
+    assert after.games >= before.games
+    assert after.minutes == pytest.approx(0.65, abs=0.1)
+    assert after.config.seed == before.config.seed
+    assert "3 actor-learners" in output
+    steps = [point.step for point in scalars(folder, "first").Scalars("async/updates")]
+    assert steps == sorted(steps)
+    assert steps[0] < before.steps < steps[-1]
+
+
+def test_init_from_starts_a_new_run(trained: tuple[Path, str]) -> None:
+    folder = trained[0]
+    model = next((folder / "checkpoints" / "first").glob("step_*.pt"))
+    finish(start(folder, "--init-from", str(model), "--run", "second", "--total-steps", "400"), 0)
+    second = load_checkpoint(folder / "checkpoints" / "latest.pt")
+    assert second.run == "second"
+    assert 400 <= second.steps < 500
+    change = (second.parameters - load_checkpoint(model).parameters).abs().mean()
+    fresh_scale = second.parameters.abs().mean()
+    assert 0 < change < fresh_scale, "the model's weights, a little changed"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    training = start(tmp_path, "--total-steps", "none")
+    wait_for(lambda: len(workers(training)) >= 2)
+    time.sleep(2)
+    processes = family(training)
+    os.kill(training.pid, number)
+    began = time.monotonic()
+    output = finish(training, code)
+    assert time.monotonic() - began < GONE_SECONDS
+    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > 0
+    assert "python train.py --resume" in output
+    assert_gone(processes)
+
+
+def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
+    training = start(tmp_path, "--checkpoint-minutes", "0.02")
+    wait_for(first_checkpoint(tmp_path))
+    processes = family(training)
+    assert len(processes) >= 3
+    training.kill()
+    assert_gone(processes)
+    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps >= 0
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    training = start(tmp_path, "--total-steps", "none", "--checkpoint-minutes", "0.02")
+    wait_for(lambda: len(workers(training)) >= 2)
+    wait_for(first_checkpoint(tmp_path))
+    victim = workers(training)[0]
+    victim.kill()
+    victim.wait(5)
+    wait_for(lambda: len(workers(training)) >= 2)
+    steps = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps
+    wait_for(lambda: load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > steps + 100)
+    training.send_signal(signal.SIGINT)
+    output = finish(training, 130)
+    assert "died and was replaced" in output
+    assert "exit code -9" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--threads", "0"], "--threads"),
+        (["--game", "braekout"], "did you mean breakout"),
+        (["--resume", "nothing.pt"], "no checkpoint at nothing.pt"),
+        (["--resume", "torn.pt"], "damaged"),
+        (["--init-from", "nothing.pt"], "no checkpoint at nothing.pt"),
+        (["--checkpoints", "torn.pt"], "cannot be written"),
+        (["--runs", "torn.pt"], "cannot be written"),
+        (["--run", "../up"], "--run"),
+        (["--resume", "torn.pt", "--init-from", "torn.pt"], "give one of them"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_sentence_and_code_2(tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "torn.pt").write_bytes(b"PK\x03\x04 but not for long")
+    output = finish(start(tmp_path, *options), 2)
+    assert words in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_a_checkpoint_of_another_game_is_refused(checkpoint_path: Path, tmp_path: Path) -> None:
+    output = finish(start(tmp_path, "--init-from", str(checkpoint_path), "--game", "pong"), 2)
+    assert "was trained with --game breakout" in output
+
+
+def test_a_second_training_in_the_same_folder_is_refused(checkpoint_path: Path, tmp_path: Path) -> None:
+    first = start(tmp_path, "--run", "one", "--total-steps", "none", "--checkpoint-minutes", "0.02")
+    wait_for(first_checkpoint(tmp_path))
+    output = finish(start(tmp_path, "--resume", "checkpoints/latest.pt"), 2)
+    assert "another training is writing" in output
+    first.send_signal(signal.SIGINT)
+    finish(first, 130)
