@@ -107,7 +107,7 @@ def time_breakdown(steps: int = 20_000) -> dict[str, float]:
     ):
         setattr(owner, method, timed(getattr(owner, method), seconds, name))
     torch.set_flush_denormal(True)
-    reader, writer = Pipe(duplex=False)
+    _reader, writer = Pipe(duplex=False)
     learn(config, shared, 0, ReportSender(0, writer))  # its reports fit into the pipe
     # From the first rollout on: loading the games is not learning.
     total = time.perf_counter() - seconds.pop("began")

@@ -27,7 +27,11 @@ def test_children_find_torch_imported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["train.py", "play.py"])
 def test_help_does_not_wait_for_torch(program: str) -> None:
-    code = f"import sys, runpy; sys.argv = ['{program}', '--help']\ntry: runpy.run_path('{program}', run_name='__main__')\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
+    code = (
+        f"import runpy, sys\nsys.argv = [{program!r}, '--help']\n"
+        f"try: runpy.run_path({program!r}, run_name='__main__')\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -42,7 +42,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 def first_checkpoint(folder: Path) -> Callable[[], bool]:
-    return lambda: (folder / "checkpoints" / "latest.pt").exists()
+    return (folder / "checkpoints" / "latest.pt").exists
 
 
 def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -70,12 +70,12 @@ def scalars(folder: Path, run: str) -> EventAccumulator:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with a finished run called ``first``, and what the training printed."""
     folder = tmp_path_factory.mktemp("a folder with spaces")
     options = ["--run", "first", "--max-minutes", "0.5", "--checkpoint-minutes", "0.1", "--keep-checkpoints", "2"]
     training = start(folder, *options, "--eval-minutes", "0.1", "--eval-episodes", "2")
-    yield folder, finish(training, 0)
+    return folder, finish(training, 0)
 
 
 def test_a_training_ends_with_a_checkpoint(trained: tuple[Path, str]) -> None:
