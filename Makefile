@@ -5,6 +5,7 @@ BIN := .venv/bin
 
 .PHONY: help train play test check curves bench clean
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

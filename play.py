@@ -59,7 +59,6 @@ def parse() -> argparse.Namespace:
     parser = Parser(
         prog="play.py",
         description="Evaluate a trained agent over 100 full games, watch it in a window, or record it.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32),
     )
     parser.add_argument(
         "model", metavar="MODEL", nargs="?", type=Path, default=default_model(), help="a checkpoint [%(default)s]"

@@ -2,8 +2,8 @@
 """Train an agent: python train.py --threads 8."""
 
 import argparse
-import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,14 @@ from breakout_a3c.processes import process_context
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.trainer import TrainingPlan
 
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+DEFAULT_PRESET = "breakout"
 
 
 def parse_options() -> argparse.Namespace:
     """Parse the command line; config options that were not given are absent."""
     first = Parser(prog="train.py", add_help=False)
-    first.add_argument("--preset", choices=PRESETS, default="breakout", help="settings to start from [breakout]")
-    preset = first.parse_known_args()[0].preset
+    first.add_argument("--preset", choices=PRESETS, help=f"settings to start from [{DEFAULT_PRESET}]")
+    preset = first.parse_known_args()[0].preset or DEFAULT_PRESET
     parser = Parser(prog="train.py", parents=[first], description="Train an agent with A3C.")
     parser.add_argument("--run", help="name of the run's folders [preset and time]")
     parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
@@ -39,20 +39,23 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def new_plan(options: argparse.Namespace, config: TrainConfig) -> "TrainingPlan":
+def new_plan(options: argparse.Namespace) -> "TrainingPlan":
     """Plan a new run, from fresh weights or from those of a model."""
-    from breakout_a3c.checkpoints import load_checkpoint
+    from breakout_a3c.checkpoints import RUN_NAME, load_checkpoint
     from breakout_a3c.trainer import TrainingPlan
 
+    config = with_options(PRESETS[options.preset], options)
     run = options.run or f"{options.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if (options.checkpoints / run).exists():
+    if not RUN_NAME.fullmatch(run):
+        raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
+    if any((options.checkpoints / run).glob("*.pt")):
         raise UserError(f"{options.checkpoints / run} exists: choose another --run, or go on with it by --resume.")
-    initial = None
-    if options.init_from:
-        model = load_checkpoint(options.init_from)
-        require_same_network(model.config, config, options.init_from)
-        initial = model.parameters
-    return TrainingPlan(config, run, options.checkpoints, options.runs, initial=initial)
+    plan = TrainingPlan(config, run, options.checkpoints, options.runs)
+    if not options.init_from:
+        return plan
+    model = load_checkpoint(options.init_from)
+    require_same_network(model.config, config, options.init_from)
+    return replace(plan, initial=model, source=options.init_from)
 
 
 def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
@@ -68,8 +71,9 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
             f"{options.resume} is complete after {checkpoint.steps:,} steps and {checkpoint.minutes:.1f} minutes: "
             f"give a larger --total-steps or --max-minutes to go on."
         )
-    run = options.run or checkpoint.run
-    return TrainingPlan(config, run, options.checkpoints, options.runs, resume=checkpoint)
+    return TrainingPlan(
+        config, checkpoint.run, options.checkpoints, options.runs, resume=checkpoint, source=options.resume
+    )
 
 
 def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
@@ -82,38 +86,20 @@ def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) ->
             )
 
 
-def announce(plan: "TrainingPlan") -> None:
-    """Say what is about to happen, how long it takes, and how to stop it."""
-    config = plan.config
-    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
-    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
-    length = " or ".join(filter(None, limits)) or "no limit"
-    print(
-        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; "
-        f"length: {length}; a checkpoint every {config.checkpoint_minutes:g} minutes in "
-        f"{plan.checkpoints / plan.run}.\n"
-        f"Ctrl-C stops and saves. Curves: tensorboard --logdir {plan.runs}",
-        flush=True,
-    )
-
-
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
-    if options.resume and options.init_from:
-        raise UserError("--resume goes on with a run and --init-from starts a new one: give one of them.")
-    if options.run and not RUN_NAME.fullmatch(options.run):
-        raise UserError(f"--run is {options.run!r}: use letters, digits, '.', '_' and '-' only.")
-    config = with_options(PRESETS[options.preset], options)
+    for name in ("init_from", "run", "preset"):
+        if options.resume and getattr(options, name):
+            raise UserError(f"--resume goes on with a run as it is: leave out --{name.replace('_', '-')}.")
+    options.preset = options.preset or DEFAULT_PRESET
     # Started before torch is imported here: the forkserver imports it at the same time.
-    context = process_context(config.start_method)
+    context = process_context(getattr(options, "start_method", PRESETS[DEFAULT_PRESET].start_method))
 
     from breakout_a3c.trainer import Trainer
 
-    plan = resume_plan(options) if options.resume else new_plan(options, config)
-    trainer = Trainer(plan, context)
-    announce(plan)
-    return trainer.run()
+    plan = resume_plan(options) if options.resume else new_plan(options)
+    return Trainer(plan, context).run()
 
 
 if __name__ == "__main__":

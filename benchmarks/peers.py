@@ -31,7 +31,7 @@ SB3_ENVIRONMENTS = 8
 
 
 def make_sb3_python(folder: Path) -> Path:
-    """Make a virtual environment with SB3 on the versions that this project pins; return its Python."""
+    """Make a virtual environment with SB3 on the torch that this project pins; return its Python."""
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         venv.create(folder, with_pip=True)

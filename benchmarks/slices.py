@@ -78,7 +78,7 @@ class Contender:
 
 def training(context: Context, name: str, config: TrainConfig, model: Path | None) -> Contender:
     """Start the actor-learners of a training."""
-    initial = load_checkpoint(model).parameters if model else None
+    initial = load_checkpoint(model) if model else None
     shared = initial_parameters(TrainingPlan(config, name, Path(), Path(), initial=initial))
     supervisor = Supervisor(context, config, shared)
     supervisor.start()

@@ -38,32 +38,40 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def run_bare_emulator(counters: torch.Tensor, worker_id: int) -> None:
-    """Act at random on the bare emulator, four frames a step, for ever."""
+    """Act at random on the bare emulator, four frames a step, for ever; a lost game goes on from its start."""
+    count = counters.numpy()
     game = make_environment(PRESETS["breakout"], seed=worker_id)
     assert isinstance(game, AtariGame)
     ale, actions = game.ale, game.actions
-    choices = torch.randint(len(actions), (100_000,), generator=torch.Generator().manual_seed(worker_id)).tolist()
+    game.reset()
+    beginning = ale.cloneState()  # restoring it takes no time, where reset_game emulates 60 frames
     while True:
-        for choice in choices:
+        for choice in random_choices(worker_id, len(actions)):
             if ale.game_over():
-                ale.reset_game()
+                ale.restoreState(beginning)
             action = actions[choice]
             for _ in range(4):
                 ale.act(action)
-            counters[worker_id] += 1
+            count[worker_id] += 1
 
 
 def run_environment(counters: torch.Tensor, worker_id: int) -> None:
     """Act at random in our environment, for ever."""
+    count = counters.numpy()
     game = make_environment(PRESETS["breakout"], seed=worker_id)
+    assert isinstance(game, AtariGame)
     game.reset()
-    choices = torch.randint(3, (100_000,), generator=torch.Generator().manual_seed(worker_id)).tolist()
     while True:
-        for choice in choices:
+        for choice in random_choices(worker_id, len(game.actions)):
             _, _, terminated, truncated, _ = game.step(choice)
             if terminated or truncated:
                 game.reset()
-            counters[worker_id] += 1
+            count[worker_id] += 1
+
+
+def random_choices(seed: int, actions: int) -> list[int]:
+    """Return a lot of random actions, drawn beforehand."""
+    return torch.randint(actions, (100_000,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
 def emulators(context: Context, name: str, target: Callable[..., None]) -> Contender:
@@ -87,7 +95,7 @@ def make_contenders(context: Context, model: Path | None) -> list[Contender]:
         emulators(context, "our environment", run_environment),
         *(
             training(context, f"breakout, {threads} actor-learners", replace(breakout, threads=threads), model)
-            for threads in (1, 2, 8)
+            for threads in (1, 2, 4, 8, 16)
         ),
         training(context, "paper, 8 actor-learners", replace(paper, threads=8), None),
     ]

@@ -1,6 +1,7 @@
 """The asynchronous advantage actor-critic (Mnih et al. 2016, algorithm S3): one actor-learner."""
 
 import math
+import sys
 import traceback
 from multiprocessing.connection import Connection
 
@@ -72,4 +73,4 @@ def run_actor_learner(config: TrainConfig, shared: SharedParameters, worker_id: 
         pass  # the trainer is gone, and this process is about to be
     except Exception:
         reports.fail(traceback.format_exc())
-        raise
+        sys.exit(1)

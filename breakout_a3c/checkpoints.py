@@ -5,9 +5,11 @@ holds tensors, numbers, strings and lists of them only, so that loading one can 
 """
 
 import fcntl
+import io
 import math
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,8 @@ from breakout_a3c.shared import LocalParameters
 
 FORMAT = 1
 MAX_BYTES = 1 << 30  # the largest network here takes 14 MB
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             raise ValueError(f"the {name} are not finite, so {path.name} was not written")
     content = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
     content |= {"format": FORMAT, "config": checkpoint.config.to_dict()}
-    write_atomically(path, lambda temporary: torch.save(content, temporary))
+    # By way of memory: torch tells of a full disk by a RuntimeError, Python by an OSError.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -157,6 +164,8 @@ def check_content(content: dict[str, Any], path: Path) -> None:
         and 0 <= content["minutes"] < math.inf
         and isinstance(content["best_evaluation"], float | None)
         and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
+        and RUN_NAME.fullmatch(content["run"]) is not None
+        and content["precision"] in ("", *PRECISIONS)
         and all(isinstance(content[name], list) for name in ("recent_returns", "recent_lengths"))
         and all(isinstance(value, number) for value in content["recent_returns"] + content["recent_lengths"])
         and isinstance(content["versions"], dict)
@@ -183,15 +192,17 @@ def load_agent(path: Path) -> Agent:
     environment = make_environment(checkpoint.config)
     network = make_network(checkpoint.config, environment)
     environment.close()
-    local = LocalParameters(network, resolve_precision(checkpoint.config.precision))
-    check_fits(checkpoint, local, path)
+    # The precision that it was trained in, whatever "auto" would mean on this machine.
+    precision = PRECISIONS.get(checkpoint.precision) or resolve_precision(checkpoint.config.precision)
+    local = LocalParameters(network, precision)
+    check_fits(checkpoint, local.size, path)
     local.pull(checkpoint.parameters)
     return Agent(network.requires_grad_(False).eval(), checkpoint)
 
 
-def check_fits(checkpoint: Checkpoint, local: LocalParameters, path: Path) -> None:
-    """Raise a UserError unless the checkpoint has as many parameters as the network."""
-    found, needed = checkpoint.parameters.numel(), local.size
+def check_fits(checkpoint: Checkpoint, needed: int, path: Path) -> None:
+    """Raise a UserError unless the checkpoint has as many parameters as its network needs."""
+    found = checkpoint.parameters.numel()
     if found != needed:
         raise UserError(
             f"{path} has {found} parameters, but the network {checkpoint.config.network} for "
@@ -228,8 +239,8 @@ class RunFolder:
             ) from error
 
     def numbered(self) -> list[Path]:
-        """Return the numbered checkpoints, oldest first."""
-        return sorted(self.path.glob("step_*.pt"))
+        """Return the numbered checkpoints in the order in which they were written."""
+        return sorted(self.path.glob("step_*.pt"), key=lambda path: path.stat().st_mtime_ns)
 
     def save(self, checkpoint: Checkpoint, keep: int) -> Path:
         """Write a numbered checkpoint, point ``latest.pt`` at it, and delete those beyond ``keep``."""
@@ -248,6 +259,13 @@ class RunFolder:
         path = self.path / "best.pt"
         save_checkpoint(checkpoint, path)
         return path
+
+    def best_evaluation(self) -> float | None:
+        """Return the mean score for which ``best.pt`` was kept, if there is one."""
+        try:
+            return load_checkpoint(self.path / "best.pt").best_evaluation
+        except UserError:
+            return None
 
     def close(self) -> None:
         """Let another trainer write here."""

@@ -18,21 +18,12 @@ EXIT_INTERRUPTED = 130
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence on stderr."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32), **settings)
+
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is, and exit with code 2."""
         self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}: see python {self.prog} --help.\n")
-
-
-class HelpFormatter(argparse.HelpFormatter):
-    """Shows each default, and leaves room for long option names."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32)
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        help = action.help or ""
-        shown = action.metavar != "" and action.default is not argparse.SUPPRESS
-        return f"{help} [%(default)s]" if shown and action.option_strings and action.dest != "help" else help
 
 
 def run_program(program: Callable[[], int | None]) -> NoReturn:

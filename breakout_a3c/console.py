@@ -1,8 +1,11 @@
 """What a training shows: a live table in a terminal, one line now and then elsewhere."""
 
 import math
+import os
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -35,12 +38,22 @@ class TrainingStatus:
     minutes_since_checkpoint: float
 
 
+class LastingConsole(Console):
+    """A console that goes on in silence when nobody reads it any more; rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.file = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
+        # What is still in the buffer of the real stdout must not fail at exit, either.
+        os.dup2(self.file.fileno(), sys.stdout.fileno())
+
+
 class TrainingConsole:
     """Shows statuses and messages, on a terminal or in a log."""
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = LastingConsole(highlight=False, soft_wrap=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._printed_at = -math.inf
 

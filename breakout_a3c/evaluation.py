@@ -51,6 +51,11 @@ class EvaluationResult:
         """The raw scores."""
         return [game.episode_return for game in self.games]
 
+    @property
+    def mean(self) -> float:
+        """The mean raw score."""
+        return statistics.fmean(self.scores)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything that the protocol asks a report to name."""
         scores = self.scores
@@ -60,7 +65,7 @@ class EvaluationResult:
         independent = not protocol.greedy or protocol.sticky > 0
         return {
             "episodes": len(scores),
-            "mean": statistics.fmean(scores),
+            "mean": self.mean,
             "std": std,
             "standard_error": std / len(scores) ** 0.5 if independent else None,
             "median": statistics.median(scores),
@@ -93,6 +98,11 @@ def choose_actions(
     return actions
 
 
+def action_generator(seed: int) -> np.random.Generator:
+    """Return the random numbers that choose the actions of a game; the game's own are others."""
+    return np.random.default_rng([seed, 1])
+
+
 class GamePlayer:
     """One environment that plays the games it is given, one after another."""
 
@@ -102,7 +112,7 @@ class GamePlayer:
     def begin(self, index: int, seed: int) -> None:
         """Start game number ``index`` of the evaluation."""
         self.index = index
-        self.generator = np.random.default_rng(seed)
+        self.generator = action_generator(seed)
         self.observation, _ = self.environment.reset(seed=seed)
         self._return, self._actions = 0.0, bytearray()
 

@@ -30,23 +30,32 @@ from breakout_a3c.shared import LocalParameters
 CPU_SHARE = 0.05  # of all cores, over the process's life
 NICENESS = 5
 ANIMATION_SECONDS = 15
+CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluator found out about one snapshot."""
+    """What the evaluator found out about a snapshot."""
 
-    steps: int
-    parameters: Tensor  # (P,) float32, a copy of the snapshot
     result: EvaluationResult
     animation: bytes  # a GIF of the first game; empty where ffmpeg failed
     cpu_share: float  # of all cores, since the evaluator started
 
 
 class Throttle:
-    """Sleeps so that this process takes no more than its share of the CPU."""
+    """Sleeps so that this process takes no more than its share of the CPU.
 
-    def __init__(self, share: float) -> None:
+    Args:
+        share: Of all cores, over the process's life.
+        pipe: Watched meanwhile.
+
+    Raises:
+        EOFError: From each wait, once the other end of ``pipe`` is closed.
+    """
+
+    def __init__(self, share: float, pipe: Connection) -> None:
+        self.off = False
+        self._pipe = pipe
         self._rate = share * (os.cpu_count() or 1)
         self._began = time.monotonic()
 
@@ -56,9 +65,9 @@ class Throttle:
 
     def wait(self) -> None:
         """Sleep for as long as the time used is ahead of the time allowed."""
-        due = self._cpu_seconds() / self._rate - (time.monotonic() - self._began)
-        if due > 0:
-            time.sleep(due)
+        due = 0.0 if self.off else self._cpu_seconds() / self._rate - (time.monotonic() - self._began)
+        if self._pipe.poll(max(0.0, due)):
+            self._pipe.recv()  # nothing is sent meanwhile: this is the end of the pipe
 
     def slow_down(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
         """Yield ``scenes`` no faster than the share allows."""
@@ -73,33 +82,32 @@ class Throttle:
 
 
 def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> None:
-    """Wait for a step count, evaluate the snapshot that belongs to it, send the Evaluation; again.
+    """Hear from the trainer whether to hurry, evaluate the snapshot, send the Evaluation; again and again.
 
     Args:
         config: The run's settings.
         snapshot: ``(P,)`` float32 in shared memory; the trainer leaves it alone while this works.
-        pipe: To and from the trainer.
+        pipe: To and from the trainer, which closes it when this process is to end.
     """
     os.nice(NICENESS)
     os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
-    throttle = Throttle(CPU_SHARE)
-    environment = make_environment(config)
-    network = make_network(config, environment)
-    environment.close()
-    local = LocalParameters(network, resolve_precision(config.precision))
-    protocol = Protocol(episodes=config.eval_episodes, seed=MAX_SEED)
     try:
+        throttle = Throttle(CPU_SHARE, pipe)
+        environment = make_environment(config)
+        network = make_network(config, environment)
+        environment.close()
+        local = LocalParameters(network, resolve_precision(config.precision))
+        protocol = Protocol(episodes=config.eval_episodes, seed=MAX_SEED)
         while True:
-            steps: int = pipe.recv()
+            throttle.off = pipe.recv()
             local.pull(snapshot)
             result = evaluate(network, config, protocol, lambda finished: throttle.wait())
             animation = animate(network, config, protocol, throttle)
-            pipe.send(Evaluation(steps, snapshot.clone(), result, animation, throttle.used_share()))
-    except (EOFError, BrokenPipeError):
-        pass  # the trainer has left
+            pipe.send(Evaluation(result, animation, throttle.used_share()))
+    except (EOFError, OSError):
+        pass  # the trainer has closed the pipe, or is gone
     except Exception:
         pipe.send(traceback.format_exc())
-        raise
 
 
 def animate(network: ActorCritic, config: TrainConfig, protocol: Protocol, throttle: Throttle) -> bytes:
@@ -129,18 +137,25 @@ class Evaluator:
         self._config = config
         self._snapshot = torch.zeros(size).share_memory_()
         self._process: BaseProcess | None = None
-        self._busy = False
+        self.busy = False
         self.error = ""
 
-    def request(self, parameters: Tensor, steps: int) -> None:
-        """Have a copy of ``parameters`` evaluated; nothing happens while another one is."""
-        if self._busy:
-            return
-        if self._process is None:
+    def request(self, parameters: Tensor, hurry: bool) -> bool:
+        """Have a copy of ``parameters`` ``(P,)`` evaluated; return whether that begins, as only one can.
+
+        Args:
+            parameters: The snapshot.
+            hurry: With all the CPU that it can get.
+        """
+        if self.busy:
+            return False
+        if self._process is None or not self._process.is_alive():
+            self.close()
             self._start()
         self._snapshot.copy_(parameters)
-        self._pipe.send(steps)
-        self._busy = True
+        self._pipe.send(hurry)
+        self.busy = True
+        return True
 
     def _start(self) -> None:
         self._pipe, theirs = Pipe()
@@ -149,7 +164,7 @@ class Evaluator:
 
     def poll(self) -> Evaluation | None:
         """Return a finished evaluation; if the process died instead, ``error`` says of what."""
-        if not self._busy:
+        if not self.busy:
             return None
         try:
             if not self._pipe.poll():
@@ -158,17 +173,18 @@ class Evaluator:
         except (EOFError, OSError):
             message = "it was killed"
         if isinstance(message, Evaluation):
-            self._busy = False
+            self.busy = False
             return message
         self.error = str(message)
         self.close()  # the next request starts another
         return None
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, which stops at its next step and clears up behind itself."""
         if self._process is not None:
+            self._pipe.close()
+            self._process.join(CLOSE_SECONDS)
             self._process.kill()
             self._process.join()
             self._process = None
-            self._pipe.close()
-        self._busy = False
+        self.busy = False

@@ -71,11 +71,12 @@ class TrainingStatistics:
             scalars["rollout/ep_rew_mean"] = self.mean_return()
             scalars["rollout/ep_len_mean"] = statistics.fmean(self.recent_lengths)
         scalars["rollout/games"] = self.games
+        scalars["rollout/truncated_games"] = self.truncated_games
         return scalars
 
 
 class MetricsWriter:
-    """Writes one run's curves.
+    """Writes one run's curves; where the disk fails it, it says so in ``error`` and tries again.
 
     Args:
         folder: ``runs/<run>``.
@@ -87,8 +88,12 @@ class MetricsWriter:
     """
 
     def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
+        self._folder = folder
+        self.error = ""
         try:
-            self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None, flush_secs=10)
+            self._writer: SummaryWriter | None = SummaryWriter(
+                str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
+            )
         except OSError as error:
             raise UserError(
                 f"the folder {folder} cannot be written ({error.strerror}): choose another with --runs."
@@ -96,26 +101,32 @@ class MetricsWriter:
         values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
-            self._write_summary(summary, steps)
+            write_summary(self._writer, summary, steps)
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
 
-    def write(self, scalars: dict[str, float], steps: int) -> None:
-        """Write scalars at ``steps`` and flush them to the file."""
-        for tag, value in scalars.items():
-            self._writer.add_scalar(tag, value, steps)
-        self._writer.flush()
-
-    def write_animation(self, tag: str, gif: bytes, steps: int) -> None:
-        """Write an animated GIF as an image."""
-        image = Summary.Image(encoded_image_string=gif)
-        self._write_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), steps)
-        self._writer.flush()
-
-    def _write_summary(self, summary: Summary, steps: int) -> None:
-        file_writer: Any = self._writer.file_writer  # torch declares it as None
-        file_writer.add_summary(summary, steps)
+    def write(self, scalars: dict[str, float], steps: int, animation: bytes = b"") -> None:
+        """Write scalars, and an animated GIF of a game if there is one, at ``steps``."""
+        try:
+            if self._writer is None:
+                self._writer = SummaryWriter(str(self._folder), flush_secs=10)
+            for tag, value in scalars.items():
+                self._writer.add_scalar(tag, value, steps)
+            if animation:
+                image = Summary.Image(encoded_image_string=animation)
+                write_summary(self._writer, Summary(value=[Summary.Value(tag="eval/game", image=image)]), steps)
+            self._writer.flush()
+        except OSError as error:
+            self.error = str(error)
+            self._writer = None
 
     def close(self) -> None:
-        """Flush and close the file."""
-        self._writer.close()
+        """Close the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def write_summary(writer: SummaryWriter, summary: Summary, steps: int) -> None:
+    """Write what SummaryWriter has no method for."""
+    file_writer: Any = writer.file_writer  # torch declares it as None
+    file_writer.add_summary(summary, steps)

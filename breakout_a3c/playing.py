@@ -11,7 +11,7 @@ import torch
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.drawing import Picture, Scene
 from breakout_a3c.environments import AtariGame
-from breakout_a3c.evaluation import Protocol, choose_actions, make_player_environment
+from breakout_a3c.evaluation import Protocol, action_generator, choose_actions, make_player_environment
 from breakout_a3c.networks import ActorCritic
 
 ATARI_FRAMES_PER_SECOND = 60
@@ -83,7 +83,7 @@ class Player:
         score and lives are those after it.
         """
         seed = self._seeds[game]
-        generator = np.random.default_rng(seed)
+        generator = action_generator(seed)
         observation, _ = self._environment.reset(seed=seed)
         self._take_screens()  # the no-op frames: the agent has not begun
         last_score = self.scores[-1] if self.scores else None

@@ -1,7 +1,7 @@
 """How processes start and end: the rules that keep a training alive and leave nothing behind.
 
 Children come from a forkserver that has imported torch once; starting 8 that each import it takes
-15 s on two cores. The trainer alone hears SIGINT and SIGTERM; its children leave when the shared
+15 s on two cores. The trainer alone hears SIGINT, SIGTERM and SIGHUP; its children leave when the shared
 flag says so, or when the trainer is gone.
 """
 
@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,13 +31,15 @@ MALLOC_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRE
 # sched_setattr has no function in the C library before glibc 2.41.
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 TIME_SLICE_NS = 30_000_000
-HANDLED_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+HANDLED_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def process_context(method: StartMethod) -> Context:
-    """Return a context whose children ignore Ctrl-C; a forkserver is started and warms up."""
+    """Return a context whose children do not hear signals; a forkserver is started and warms up."""
     for name, value in MALLOC_KEEPS_MEMORY.items():
         os.environ.setdefault(name, value)
+    # Now, as its start unblocks the signals that the children are to inherit blocked.
+    resource_tracker.ensure_running()
     if method == "spawn":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -98,7 +100,7 @@ def lengthen_time_slice() -> None:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Block SIGINT and SIGTERM; processes started meanwhile inherit that for good."""
+    """Block the handled signals; processes started meanwhile inherit that for good."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     try:
         yield

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
+import torch
 from torch import Tensor
 
 from breakout_a3c.losses import Losses
@@ -76,6 +77,7 @@ class ReportSender:
         self._poll.register(pipe.fileno(), select.POLLOUT)
         self._games: list[FinishedGame] = []
         self._statistics = UpdateStatistics()
+        self._explained: list[tuple[Tensor, Tensor]] = []  # advantages and returns since the last report
         self._sent_at = time.monotonic()
 
     def add(
@@ -112,21 +114,24 @@ class ReportSender:
                     "async/staleness_updates": staleness,
                 }
             )
+            self._explained.append((advantages.flatten(), returns.flatten()))
         if time.monotonic() - self._sent_at >= SEND_SECONDS:
-            if self._statistics.count:
-                self._statistics.means["train/explained_variance"] = explained_variance(advantages, returns)
             self._send_without_waiting()
 
     def _send_without_waiting(self) -> None:
         self._sent_at = time.monotonic()
-        dropped = self._statistics.dropped
+        statistics, self._statistics = self._statistics, UpdateStatistics()
         if self._poll.poll(0):
-            self._send(self._statistics)
-        else:
-            dropped += 1
-        self._statistics = UpdateStatistics(dropped=dropped)
+            self._send(statistics)
+        else:  # the counts go with the next report, the means are lost
+            self._statistics.dropped = statistics.dropped + 1
+            self._statistics.not_finite = statistics.not_finite
 
     def _send(self, statistics: UpdateStatistics | None) -> None:
+        if statistics is not None and self._explained:
+            advantages, returns = (torch.cat(parts) for parts in zip(*self._explained, strict=True))
+            statistics.means["train/explained_variance"] = explained_variance(advantages, returns)
+            self._explained = []
         games, self._games = self._games[:GAMES_A_MESSAGE], self._games[GAMES_A_MESSAGE:]
         self._pipe.send(WorkerReport(self._worker_id, games, statistics))
 

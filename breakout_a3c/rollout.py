@@ -192,7 +192,7 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def training_seeds(sequence: np.random.SeedSequence, count: int) -> list[int]:
-    """Draw even seeds: evaluation has the odd ones, so that no game of it was ever trained on."""
+    """Draw even seeds: evaluation has the odd ones."""
     words = sequence.generate_state(count) >> 1  # 31 bits, as the emulator's seeds are signed
     return [int(word) & ~1 for word in words]
 

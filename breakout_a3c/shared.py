@@ -44,9 +44,8 @@ class SharedParameters:
         """Share a copy of a network's parameters."""
         return cls(LocalParameters(network).float32_parameters(), config)
 
-    def restore(self, parameters: Tensor, square_average: Tensor, steps: int, updates: int, minutes: float) -> None:
-        """Go on from a checkpoint: vectors ``(P,)`` float32, agent steps, updates, minutes so far."""
-        self.parameters.copy_(parameters)
+    def restore(self, square_average: Tensor, steps: int, updates: int, minutes: float) -> None:
+        """Go on with a checkpoint's RMSprop statistics ``(P,)``, agent steps, updates, and minutes so far."""
         self.square_average.copy_(square_average)
         for counter, total in ((self.steps, steps), (self.updates, updates)):
             workers = len(counter)

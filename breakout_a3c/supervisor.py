@@ -39,15 +39,23 @@ class Supervisor:
         context: Starts them.
         config: The run's settings, with their number.
         shared: What they update; it outlives each of them.
+        target: What a process runs.
     """
 
-    def __init__(self, context: Context, config: TrainConfig, shared: SharedParameters) -> None:
+    def __init__(
+        self,
+        context: Context,
+        config: TrainConfig,
+        shared: SharedParameters,
+        target: Callable[[TrainConfig, SharedParameters, int, Connection], None] = run_actor_learner,
+    ) -> None:
         self._context = context
+        self._target = target
         self._config = config
         self._shared = shared
         self._fruitless_deaths = [0] * config.threads
         self.deaths = 0
-        self.last_death = ""
+        self.error = ""
         self._workers: dict[Connection, Worker] = {}
 
     def start(self) -> None:
@@ -67,13 +75,7 @@ class Supervisor:
     def _start(self, worker_id: int) -> None:
         reader, writer = Pipe(duplex=False)
         process = start_process(
-            self._context,
-            f"actor-learner-{worker_id}",
-            run_actor_learner,
-            self._config,
-            self._shared,
-            worker_id,
-            writer,
+            self._context, f"actor-learner-{worker_id}", self._target, self._config, self._shared, worker_id, writer
         )
         # With our copy of the write end closed, the reader's end of file means the worker's death.
         writer.close()
@@ -105,17 +107,18 @@ class Supervisor:
         worker.pipe.close()
         del self._workers[worker.pipe]
         worker.process.join(STOP_SECONDS)
-        if worker.process.exitcode == 0 or self._shared.stopped:
+        worker.process.kill()  # it has closed its pipe, so that nothing more is to come from it
+        if worker.process.exitcode == 0 or self._shared.stopped or self._shared.progress() >= 1:
             return
         self.deaths += 1
-        self.last_death = (
+        self.error = (
             worker.traceback or f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
         )
         learned = int(self._shared.updates[worker.worker_id]) > worker.updates_at_start
         fruitless = 0 if learned else self._fruitless_deaths[worker.worker_id] + 1
         self._fruitless_deaths[worker.worker_id] = fruitless
         if fruitless == MAX_FRUITLESS_DEATHS:
-            raise WorkersCannotRun(self.last_death)
+            raise WorkersCannotRun(self.error)
         self._start(worker.worker_id)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[WorkerReport]:

@@ -6,16 +6,15 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 import math
 import signal
 import time
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 import psutil
 import torch
-from torch import Tensor
 
-from breakout_a3c.checkpoints import Checkpoint, RunFolder, command_line, program_versions
+from breakout_a3c.checkpoints import Checkpoint, RunFolder, check_fits, command_line, program_versions
+from breakout_a3c.clocks import Clock, Speedometer
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.console import TrainingConsole, TrainingStatus
 from breakout_a3c.environments import make_environment
@@ -29,63 +28,17 @@ from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
 
 STATUS_SECONDS = 1.0
 METRICS_SECONDS = 10.0
-SPEED_WINDOW = 30  # statuses
-SAVE_RETRY_MINUTES = 1.0
-EXIT_CRASH = 1
-
-
-class Clock:
-    """Tells when a period has passed."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin the period anew."""
-        self._began = time.monotonic()
-
-    def elapsed(self) -> float:
-        """Return the seconds since the period began."""
-        return time.monotonic() - self._began
-
-    def due(self) -> bool:
-        """Return whether the period has passed, and if so begin the next."""
-        passed = self.elapsed() >= self._seconds
-        if passed:
-            self.restart()
-        return passed
-
-    def due_in(self, seconds: float) -> None:
-        """Let the period pass in this many seconds."""
-        self._began = time.monotonic() - self._seconds + seconds
-
-
-class Speedometer:
-    """Tells the speed over the last ``SPEED_WINDOW`` notes."""
-
-    def __init__(self, shared: SharedParameters) -> None:
-        self._shared = shared
-        self._notes: deque[tuple[float, int, int]] = deque(maxlen=SPEED_WINDOW)
-        self.note()
-
-    def note(self) -> None:
-        """Write down the counters of this moment."""
-        self._notes.append((time.monotonic(), self._shared.total_steps(), self._shared.total_updates()))
-
-    def rates(self) -> tuple[float, float]:
-        """Return agent steps and updates per second since the oldest note."""
-        began, steps, updates = self._notes[0]
-        seconds = max(time.monotonic() - began, 1e-9)
-        return (self._shared.total_steps() - steps) / seconds, (self._shared.total_updates() - updates) / seconds
+SAVE_RETRY_SECONDS = 60.0
+LAST_EVALUATION_SECONDS = 120.0
+EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """What to train, where to write, and what to start from.
 
-    ``resume`` continues that run with its counters and curves; ``initial`` is a model whose weights
-    start a new one.
+    ``resume`` continues that run with its counters and curves; of ``initial``, only the weights are
+    used, for a new run. Messages call either of them ``source``.
     """
 
     config: TrainConfig
@@ -93,42 +46,53 @@ class TrainingPlan:
     checkpoints: Path
     runs: Path
     resume: Checkpoint | None = None
-    initial: Tensor | None = None  # (P,) float32
+    initial: Checkpoint | None = None
+    source: Path = Path()
 
 
 class Trainer:
-    """Starts, supervises, reports, saves and stops one training."""
+    """Starts, supervises, reports, saves and stops one training.
+
+    Args:
+        plan: What to do.
+        context: Starts the processes.
+
+    Raises:
+        UserError: If a folder cannot be written, or weights do not fit the network.
+    """
 
     def __init__(self, plan: TrainingPlan, context: Context) -> None:
         self._plan = plan
         self._config = plan.config
-        self._folder = RunFolder(plan.checkpoints, plan.run)
         self._shared = initial_parameters(plan)
+        self._first_step = self._shared.total_steps()
+        self._folder = RunFolder(plan.checkpoints, plan.run)
+        self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
         self._console = TrainingConsole(plan.run)
-        self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._shared.total_steps())
         resume = plan.resume
         self._statistics = TrainingStatistics()
-        self._best_evaluation: float | None = None
         if resume is not None:
             self._statistics = TrainingStatistics(resume.games, resume.recent_returns, resume.recent_lengths)
-            self._best_evaluation = resume.best_evaluation
+        self._best_evaluation = self._folder.best_evaluation()
         self._last_evaluation: float | None = None
+        self._under_evaluation: Checkpoint | None = None
         self._entropy = math.nan
         self._memory_mb = tree_memory_mb()
-        self._deaths_told = 0
         self._signals: list[int] = []
         self._versions = program_versions()
         self._precision = str(resolve_precision(plan.config.precision)).removeprefix("torch.")
-        self._saves = Clock(plan.config.checkpoint_minutes * 60)
+        self._saved_at = time.monotonic()
         self._speed = Speedometer(self._shared)
         self._supervisor = Supervisor(context, plan.config, self._shared)
-        self._evaluator = (
-            Evaluator(context, plan.config, self._shared.parameters.numel()) if plan.config.eval_minutes else None
-        )
+        self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
 
     def run(self) -> int:
         """Train until a limit, a signal or a crash; save; return the exit code."""
-        before = {number: signal.signal(number, self._on_signal) for number in HANDLED_SIGNALS}
+        before = {number: signal.getsignal(number) for number in HANDLED_SIGNALS}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup sets it
+                signal.signal(number, self._on_signal)
+        self._console.say(announcement(self._plan))
         self._console.start()
         crash = ""
         try:
@@ -137,21 +101,26 @@ class Trainer:
         except WorkersCannotRun as error:
             crash = str(error)
         finally:
-            self._finish()
+            saved = self._finish()
             for number, handler in before.items():
                 signal.signal(number, handler)
         if crash:
-            self._console.say(f"{crash}\nAn actor-learner died again and again, so the training was stopped and saved.")
-            return EXIT_CRASH
-        return 128 + self._signals[0] if self._signals else 0
+            self._console.say(f"{crash}\nAn actor-learner died again and again: the training was stopped and saved.")
+        if crash or not saved:
+            return EXIT_FAILED
+        return 128 + self._signals[0] if self._signals and not self._done() else 0
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signals.append(number)
 
+    def _done(self) -> bool:
+        return self._shared.progress() >= 1
+
     def _supervise(self) -> None:
         """Hear the workers and do what is due, until they have all finished or a signal comes."""
         status, metrics = Clock(STATUS_SECONDS), Clock(METRICS_SECONDS)
-        evaluations = Clock(self._config.eval_minutes * 60)
+        saves = Clock(self._config.checkpoint_minutes * 60)
+        evaluations = Clock(self._config.eval_minutes * 60 or math.inf)
         while self._supervisor.alive and not self._signals:
             for report in self._supervisor.poll(timeout=0.25):
                 self._statistics.add(report)
@@ -159,49 +128,52 @@ class Trainer:
                 self._write_metrics()
             if status.due():
                 self._show_status()
-            if self._saves.due():
-                self._save()
-            if self._evaluator:
-                if evaluations.due():
-                    self._evaluator.request(self._shared.parameters, self._shared.total_steps())
-                if evaluation := self._evaluator.poll():
-                    self._take_evaluation(evaluation)
+            if saves.due() and self._save() is None:
+                saves.due_in(SAVE_RETRY_SECONDS)
+            if evaluations.due():
+                self._request_evaluation()
+            self._take_evaluation()
 
-    def _finish(self) -> None:
-        """Stop every process and save what was learned, now that nobody writes to it."""
+    def _finish(self) -> bool:
+        """Stop every process and save what was learned; return whether that is on the disk."""
         if self._signals:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
-        if self._evaluator:
-            self._evaluator.close()
-        reports = self._supervisor.stop(lambda: len(self._signals) > 1)
-        for report in reports:
+        for report in self._supervisor.stop(hurry=lambda: len(self._signals) > 1):
             self._statistics.add(report)
+        learned = self._shared.total_steps() > self._first_step
+        path = self._save() if learned else None
         self._write_metrics()
         self._show_status()
-        path = self._save()
+        if path and self._done() and self._config.eval_minutes:
+            self._evaluate_last()
+        self._evaluator.close()
         self._console.stop()
         self._writer.close()
         self._folder.close()
-        self._say_goodbye(path)
+        if not learned:
+            self._console.say("Stopped before anything was learned: nothing was saved.")
+        elif path:
+            self._say_goodbye(path)
+        return path is not None or not learned
 
-    def _say_goodbye(self, path: Path | None) -> None:
+    def _say_goodbye(self, path: Path) -> None:
         """Tell where everything lies and what to type next."""
-        steps, minutes = self._shared.total_steps(), self._shared.minutes()
-        done = self._shared.progress() >= 1
+        steps, minutes, config = self._shared.total_steps(), self._shared.minutes(), self._config
         say = self._console.say
         say(
-            f"{'Done' if done else 'Stopped'} after {steps:,} agent steps, {self._statistics.games:,} games and "
-            f"{minutes:.1f} minutes; mean score of the last {len(self._statistics.recent_returns)} games: "
+            f"{'Done' if self._done() else 'Stopped'} after {steps:,} agent steps, {self._statistics.games:,} games "
+            f"and {minutes:.1f} minutes; mean score of the last {len(self._statistics.recent_returns)} games: "
             f"{self._statistics.mean_return():.1f}."
         )
-        if path is None:
-            say("The last checkpoint could NOT be written: see the message above.")
-            return
+        longer = ""
+        if config.total_steps and steps >= config.total_steps:
+            longer += f" --total-steps {2 * config.total_steps}"
+        if config.max_minutes and minutes >= config.max_minutes:
+            longer += f" --max-minutes {2 * config.max_minutes:g}"
         say(f"saved:     {path}")
         say(f"see it:    python play.py {path} --render")
         say(f"measure:   python play.py {path} --episodes 100")
         say(f"curves:    tensorboard --logdir {self._plan.runs}")
-        longer = f" --total-steps {2 * steps}" if done else ""
         say(f"go on:     python train.py --resume {path}{longer}")
 
     def _write_metrics(self) -> None:
@@ -226,13 +198,8 @@ class Trainer:
         self._writer.write(scalars, self._shared.total_steps())
 
     def _show_status(self) -> None:
+        self._tell_trouble()
         self._speed.note()
-        if self._supervisor.deaths > self._deaths_told:
-            self._deaths_told = self._supervisor.deaths
-            self._console.say(f"An actor-learner died and was replaced: {self._supervisor.last_death}")
-        if self._evaluator and self._evaluator.error:
-            self._console.say(f"The evaluator died; the next evaluation starts another: {self._evaluator.error}")
-            self._evaluator.error = ""
         steps_per_second, _ = self._speed.rates()
         self._console.update(
             TrainingStatus(
@@ -252,25 +219,38 @@ class Trainer:
                 deaths=self._supervisor.deaths,
                 updates_not_finite=self._statistics.updates_not_finite,
                 memory_mb=self._memory_mb,
-                minutes_since_checkpoint=self._saves.elapsed() / 60,
+                minutes_since_checkpoint=(time.monotonic() - self._saved_at) / 60,
             )
         )
 
+    def _tell_trouble(self) -> None:
+        """Say once what went wrong since the last time, and what is done about it."""
+        troubles: dict[Supervisor | Evaluator | MetricsWriter, str] = {
+            self._supervisor: "An actor-learner died and was replaced",
+            self._evaluator: "The evaluator died, and the next evaluation starts another",
+            self._writer: "The curves could not be written, which is tried again",
+        }
+        for source, consequence in troubles.items():
+            if source.error:
+                self._console.say(f"{consequence}: {source.error}")
+                source.error = ""
+
     def _minutes_left(self, steps_per_second: float) -> float:
-        left = [math.nan]
+        left = [math.inf]
         if self._config.total_steps and steps_per_second > 0:
             left.append((self._config.total_steps - self._shared.total_steps()) / steps_per_second / 60)
         if self._config.max_minutes:
             left.append(self._config.max_minutes - self._shared.minutes())
-        return max(0.0, min(left[1:])) if len(left) > 1 else math.nan
+        return max(0.0, min(left))
 
-    def _checkpoint(self, parameters: Tensor, steps: int) -> Checkpoint:
+    def _checkpoint(self) -> Checkpoint:
+        """Return a copy of all that is to be saved, as it is now."""
         return Checkpoint(
             config=self._config,
             run=self._plan.run,
-            parameters=parameters.clone(),
+            parameters=self._shared.parameters.clone(),
             square_average=self._shared.square_average.clone(),
-            steps=steps,
+            steps=self._shared.total_steps(),
             updates=self._shared.total_updates(),
             games=self._statistics.games,
             minutes=self._shared.minutes(),
@@ -283,54 +263,91 @@ class Trainer:
         )
 
     def _save(self) -> Path | None:
-        """Write a checkpoint; where that fails, say so and try again in a minute."""
+        """Write a checkpoint and return its path; where that fails, say so."""
         try:
-            checkpoint = self._checkpoint(self._shared.parameters, self._shared.total_steps())
-            path = self._folder.save(checkpoint, self._config.keep_checkpoints)
+            path = self._folder.save(self._checkpoint(), self._config.keep_checkpoints)
         except (OSError, ValueError) as error:
-            self._console.say(f"The checkpoint was not written, and will be tried again in a minute: {error}")
-            self._saves.due_in(SAVE_RETRY_MINUTES * 60)
+            self._console.say(f"The checkpoint was NOT written: {error}")
             return None
-        self._saves.restart()
+        self._saved_at = time.monotonic()
         return path
 
-    def _take_evaluation(self, evaluation: Evaluation) -> None:
-        """Log an evaluation, and keep its snapshot if it is the best so far."""
-        summary = evaluation.result.to_dict()
-        mean = self._last_evaluation = float(summary["mean"])
-        scalars = {
-            "eval/mean_reward": mean,
-            "eval/mean_ep_length": sum(summary["lengths"]) / len(summary["lengths"]),
-            "eval/cpu_share": evaluation.cpu_share,
-        }
-        self._writer.write(scalars, evaluation.steps)
-        if evaluation.animation:
-            self._writer.write_animation("eval/game", evaluation.animation, evaluation.steps)
+    def _request_evaluation(self, *, hurry: bool = False) -> bool:
+        """Have the present parameters evaluated, unless others still are; return whether that begins."""
+        checkpoint = self._checkpoint()
+        begun = self._evaluator.request(checkpoint.parameters, hurry)
+        if begun:
+            self._under_evaluation = checkpoint
+        return begun
+
+    def _take_evaluation(self) -> None:
+        """Log an evaluation that has ended, and keep its checkpoint if it is the best so far."""
+        evaluation, checkpoint = self._evaluator.poll(), self._under_evaluation
+        if evaluation is None or checkpoint is None:
+            return
+        mean = self._last_evaluation = evaluation.result.mean
+        self._writer.write(evaluation_scalars(evaluation), checkpoint.steps, evaluation.animation)
         if self._best_evaluation is None or mean > self._best_evaluation:
             self._best_evaluation = mean
             try:
-                self._folder.save_best(self._checkpoint(evaluation.parameters, evaluation.steps))
+                self._folder.save_best(replace(checkpoint, best_evaluation=mean))
             except (OSError, ValueError) as error:
-                self._console.say(f"best.pt was not written: {error}")
+                self._console.say(f"best.pt was NOT written: {error}")
+
+    def _evaluate_last(self) -> None:
+        """Evaluate the last parameters, which are the fully annealed ones."""
+        self._console.say("Evaluating the last parameters; Ctrl-C skips it.")
+        requested = False
+        deadline = time.monotonic() + LAST_EVALUATION_SECONDS
+        while time.monotonic() < deadline and not self._signals:
+            requested = requested or self._request_evaluation(hurry=True)
+            self._take_evaluation()
+            if requested and not self._evaluator.busy:
+                break
+            time.sleep(0.05)
+        self._tell_trouble()
+
+
+def announcement(plan: TrainingPlan) -> str:
+    """Say what is about to happen, how long it takes, and how to stop it."""
+    config = plan.config
+    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
+    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
+    length = " or ".join(filter(None, limits)) or "no limit"
+    return (
+        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; "
+        f"length: {length}; a checkpoint every {config.checkpoint_minutes:g} minutes in "
+        f"{plan.checkpoints / plan.run}.\nCtrl-C stops and saves. Curves: tensorboard --logdir {plan.runs}"
+    )
+
+
+def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
+    """Return tags and values for TensorBoard."""
+    lengths = [game.episode_length for game in evaluation.result.games]
+    return {
+        "eval/mean_reward": evaluation.result.mean,
+        "eval/mean_ep_length": sum(lengths) / len(lengths),
+        "eval/cpu_share": evaluation.cpu_share,
+    }
 
 
 def initial_parameters(plan: TrainingPlan) -> SharedParameters:
-    """Return what the actor-learners share at the start: fresh, resumed, or from a model."""
+    """Return what the actor-learners share at the start: fresh, resumed, or from a model.
+
+    Raises:
+        UserError: If there is no such game, or the weights do not fit the network.
+    """
     torch.manual_seed(plan.config.seed)
     environment = make_environment(plan.config)
     network = make_network(plan.config, environment)
     environment.close()
     shared = SharedParameters.of_network(network, plan.config)
+    source = plan.resume or plan.initial
+    if source is not None:
+        check_fits(source, shared.parameters.numel(), plan.source)
+        shared.parameters.copy_(source.parameters)
     if plan.resume is not None:
-        shared.restore(
-            plan.resume.parameters,
-            plan.resume.square_average,
-            plan.resume.steps,
-            plan.resume.updates,
-            plan.resume.minutes,
-        )
-    elif plan.initial is not None:
-        shared.parameters.copy_(plan.initial)
+        shared.restore(plan.resume.square_average, plan.resume.steps, plan.resume.updates, plan.resume.minutes)
     return shared
 
 

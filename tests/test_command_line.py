@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from breakout_a3c.command_line import HelpFormatter, Parser, add_config_options, run_program, with_options
+from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
 from breakout_a3c.config import PRESETS, TrainConfig
 from breakout_a3c.errors import UserError
 
@@ -17,7 +17,7 @@ BASE = replace(PRESETS["paper"], threads=3, total_steps=1234)
 
 
 def make_parser(defaults: TrainConfig = BASE) -> Parser:
-    parser = Parser(prog="train.py", formatter_class=HelpFormatter)
+    parser = Parser(prog="train.py")
     add_config_options(parser, defaults)
     return parser
 

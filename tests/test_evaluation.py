@@ -12,7 +12,7 @@ import torch
 from breakout_a3c import evaluation
 from breakout_a3c.config import PRESETS
 from breakout_a3c.environments import make_environment
-from breakout_a3c.evaluation import MAX_SEED, EvaluationResult, Protocol, choose_actions, evaluate
+from breakout_a3c.evaluation import MAX_SEED, EvaluationResult, Protocol, action_generator, choose_actions, evaluate
 from breakout_a3c.networks import ActorCritic
 from breakout_a3c.rollout import FinishedGame, training_seeds
 
@@ -56,7 +56,7 @@ def test_games_stand_in_the_order_of_their_seeds() -> None:
     """Each is played here by itself, from its own seed; short ones do not come first."""
     network, games = make_network(), []
     for seed in Protocol(episodes=EPISODES).game_seeds():
-        environment, generator = make_environment(CONFIG), np.random.default_rng(seed)
+        environment, generator = make_environment(CONFIG), action_generator(seed)
         observation, _ = environment.reset(seed=seed)
         score, length, terminated = 0.0, 0, False
         while not terminated:

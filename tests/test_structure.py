@@ -12,7 +12,7 @@ ORDER = [
     "errors", "config", "command_line", "processes",
     "returns", "losses", "networks",
     "preprocessing", "environments", "rollout",
-    "shared", "reports", "actor_learner",
+    "shared", "clocks", "reports", "actor_learner",
     "checkpoints", "evaluation", "drawing", "playing", "recording", "viewer", "evaluator",
     "metrics", "console", "supervisor", "trainer", "curves",
 ]  # fmt: skip

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.trainer import TrainingPlan, initial_parameters
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 SMALL = ["--threads", "2", "--envs-per-thread", "2", "--eval-minutes", "0"]
@@ -23,7 +25,9 @@ GONE_SECONDS = 5.0
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
     """Start a training in ``folder``, which is not the repository's."""
     command = [sys.executable, str(TRAIN), *SMALL, *options]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 def finish(training: subprocess.Popen[str], code: int) -> str:
@@ -96,7 +100,8 @@ def test_the_next_commands_are_told_and_work(trained: tuple[Path, str]) -> None:
     path = re.search(r"python play\.py (\S+) --render", output)
     assert path is not None
     assert load_checkpoint(folder / path[1]).run == "first"
-    assert "python train.py --resume" in output
+    longer = re.search(r"python train\.py --resume (\S+ --max-minutes 1)$", output, re.MULTILINE)
+    assert longer is not None, output
 
 
 def test_the_curves_are_there(trained: tuple[Path, str]) -> None:
@@ -145,6 +150,17 @@ def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> N
     steps = [point.step for point in scalars(folder, "first").Scalars("async/updates")]
     assert steps == sorted(steps)
     assert steps[0] < before.steps < steps[-1]
+    rates = [point for point in scalars(folder, "first").Scalars("train/learning_rate") if point.step > before.steps]
+    assert rates[0].value < 3e-4, "the schedule goes on near its end"
+
+
+def test_a_resumed_run_begins_where_it_stopped(trained: tuple[Path, str]) -> None:
+    checkpoint = load_checkpoint(next((trained[0] / "checkpoints" / "first").glob("step_*.pt")))
+    shared = initial_parameters(TrainingPlan(checkpoint.config, "first", Path(), Path(), resume=checkpoint))
+    assert torch.equal(shared.parameters, checkpoint.parameters)
+    assert torch.equal(shared.square_average, checkpoint.square_average)
+    assert (shared.total_steps(), shared.total_updates()) == (checkpoint.steps, checkpoint.updates)
+    assert shared.minutes() == pytest.approx(checkpoint.minutes, abs=0.01)
 
 
 def test_init_from_starts_a_new_run(trained: tuple[Path, str]) -> None:
@@ -159,19 +175,33 @@ def test_init_from_starts_a_new_run(trained: tuple[Path, str]) -> None:
     assert 0 < change < fresh_scale, "the model's weights, a little changed"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """A terminal sends Ctrl-C to the whole group: the trainer alone may hear it."""
     training = start(tmp_path, "--total-steps", "none")
     wait_for(lambda: len(workers(training)) >= 2)
     time.sleep(2)
     processes = family(training)
-    os.kill(training.pid, number)
+    os.killpg(training.pid, number)
     began = time.monotonic()
     output = finish(training, code)
     assert time.monotonic() - began < GONE_SECONDS
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > 0
     assert "python train.py --resume" in output
+    assert "replaced" not in output
     assert_gone(processes)
+
+
+def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> None:
+    training = start(tmp_path, "--envs-per-thread", "64")
+    assert training.stdout is not None
+    while "Ctrl-C" not in training.stdout.readline():
+        pass
+    time.sleep(0.5)
+    training.send_signal(signal.SIGINT)
+    output = finish(training, 130)
+    assert "nothing was saved" in output
+    assert not (tmp_path / "checkpoints" / "latest.pt").exists()
 
 
 def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -182,6 +212,14 @@ def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
     training.kill()
     assert_gone(processes)
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps >= 0
+
+
+def test_training_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
+    training = start(tmp_path, "--max-minutes", "0.2")
+    assert training.stdout is not None
+    training.stdout.close()
+    assert training.wait(60) == 0
+    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").minutes >= 0.2
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
@@ -211,7 +249,8 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         (["--checkpoints", "torn.pt"], "cannot be written"),
         (["--runs", "torn.pt"], "cannot be written"),
         (["--run", "../up"], "--run"),
-        (["--resume", "torn.pt", "--init-from", "torn.pt"], "give one of them"),
+        (["--resume", "torn.pt", "--init-from", "torn.pt"], "leave out --init-from"),
+        (["--resume", "torn.pt", "--preset", "paper"], "leave out --preset"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,0 +1,70 @@
+import os
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+
+from breakout_a3c.config import BREAKOUT
+from breakout_a3c.evaluator import Evaluation, Evaluator
+from breakout_a3c.processes import process_context
+from breakout_a3c.rollout import make_environments, make_network
+from breakout_a3c.shared import LocalParameters
+
+CONFIG = replace(BREAKOUT, eval_episodes=2, precision="float32")
+
+
+@pytest.fixture
+def parameters() -> object:
+    network = make_network(CONFIG, make_environments(CONFIG, [0])[0])
+    return LocalParameters(network).float32_parameters()
+
+
+def wait(evaluator: Evaluator, seconds: float = 60) -> Evaluation | None:
+    deadline = time.monotonic() + seconds
+    while evaluator.busy and time.monotonic() < deadline:
+        if evaluation := evaluator.poll():
+            return evaluation
+        time.sleep(0.05)
+    return None
+
+
+def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN001
+    evaluator = Evaluator(process_context("forkserver"), CONFIG, len(parameters))
+    assert evaluator.request(parameters, hurry=True)
+    assert not evaluator.request(parameters, hurry=True), "only one at a time"
+    evaluation = wait(evaluator)
+    assert evaluation is not None
+    assert len(evaluation.result.games) == 2
+    assert evaluation.animation.startswith(b"GIF8")
+    assert 0 < evaluation.cpu_share <= 1
+    evaluator.close()
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa: ANN001
+    evaluator = Evaluator(process_context("forkserver"), CONFIG, len(parameters))
+    evaluator.request(parameters, hurry=True)
+    if idle:
+        assert wait(evaluator) is not None
+    assert evaluator._process is not None
+    os.kill(evaluator._process.pid, signal.SIGKILL)
+    evaluator._process.join()
+    if not idle:
+        assert wait(evaluator) is None
+        assert evaluator.error == "it was killed"
+    assert evaluator.request(parameters, hurry=True)
+    assert wait(evaluator) is not None
+    evaluator.close()
+
+
+def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
+    evaluator = Evaluator(process_context("forkserver"), replace(CONFIG, eval_episodes=1000), len(parameters))
+    evaluator.request(parameters, hurry=False)
+    process = evaluator._process
+    assert process is not None
+    time.sleep(5)  # it loads its games
+    began = time.monotonic()
+    evaluator.close()
+    assert time.monotonic() - began < 3
+    assert process.exitcode == 0, "it left by itself, and cleared up"

@@ -1,0 +1,91 @@
+import os
+import signal
+import time
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+import torch
+
+from breakout_a3c.config import BREAKOUT, TrainConfig
+from breakout_a3c.processes import HANDLED_SIGNALS, process_context
+from breakout_a3c.reports import ReportSender, WorkerReport
+from breakout_a3c.shared import SharedParameters
+from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
+
+CONFIG = replace(BREAKOUT, threads=2)
+
+
+def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+    ReportSender(worker_id, pipe).fail("Traceback: it was bound to happen")
+    os._exit(1)
+
+
+def work_until_told(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+    sender = ReportSender(worker_id, pipe)
+    while not shared.stopped:
+        shared.count(worker_id, 40, True)
+        time.sleep(0.01)
+    sender.close()
+
+
+def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+    time.sleep(1000)
+
+
+def make(target: object) -> tuple[Supervisor, SharedParameters]:
+    shared = SharedParameters(torch.zeros(3), CONFIG)
+    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared, target)  # type: ignore[arg-type]
+    supervisor.start()
+    return supervisor, shared
+
+
+def test_three_deaths_without_an_update_end_the_run() -> None:
+    supervisor, _ = make(crash)
+
+    def poll_for_a_minute() -> None:
+        for _ in range(600):
+            supervisor.poll(0.1)
+
+    with pytest.raises(WorkersCannotRun, match="bound to happen"):
+        poll_for_a_minute()
+    assert 3 <= supervisor.deaths <= 5
+    supervisor.stop()
+    assert supervisor.alive == 0
+
+
+def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
+    supervisor, shared = make(work_until_told)
+    for deaths in range(1, 6):
+        updates = shared.updates.clone()
+        while not (shared.updates > updates).all():
+            supervisor.poll(0.05)
+        os.kill(supervisor.process_ids()[0], signal.SIGKILL)
+        while supervisor.deaths < deaths:
+            supervisor.poll(0.05)
+        assert supervisor.alive == 2
+        assert "exit code -9" in supervisor.error
+    reports = supervisor.stop()
+    assert supervisor.alive == 0
+    assert all(isinstance(report, WorkerReport) for report in reports)
+    assert len(reports) == 2, "the last reports are heard"
+
+
+def test_children_hear_no_signal_that_is_the_trainers() -> None:
+    supervisor, shared = make(work_until_told)
+    while not (shared.updates > 0).all():
+        supervisor.poll(0.05)
+    for pid in supervisor.process_ids():
+        status = Path(f"/proc/{pid}/status").read_text()
+        blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
+        assert all(blocked >> (number - 1) & 1 for number in HANDLED_SIGNALS)
+    supervisor.stop()
+
+
+def test_a_worker_that_hangs_is_killed() -> None:
+    supervisor, _ = make(hang)
+    began = time.monotonic()
+    supervisor.stop(hurry=lambda: True)
+    assert supervisor.alive == 0
+    assert time.monotonic() - began < 3
