@@ -73,6 +73,12 @@ def parse() -> argparse.Namespace:
         type=number_between(int, 1, MAX_EPISODES),
         help="full games to play [evaluation: 100, recording: 1, window: until it is closed]",
     )
+    parser.add_argument(
+        "--seconds",
+        metavar="S",
+        type=number_between(float, 1, 100_000),
+        help="record so many seconds of the game at most [whole games]",
+    )
     parser.add_argument("--greedy", action="store_true", help="play the most probable action instead of sampling one")
     parser.add_argument(
         "--sticky",
@@ -84,7 +90,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--seed", metavar="N", type=number_between(int, 0, MAX_SEED), default=0, help="each has games of its own [0]"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.seconds and not options.record:
+        raise UserError("--seconds is the length of a recording: give it together with --record.")
+    return options
 
 
 def number_between(kind: type, low: float, high: float) -> Callable[[str], Any]:
@@ -158,7 +167,9 @@ def record(options: argparse.Namespace) -> None:
     agent, protocol = load(options, default_episodes=1)
     player = Player(agent.network, agent.checkpoint.config, protocol)
     with progress("recording", protocol.episodes) as show:
-        scenes = played_scenes(player, protocol.episodes, show)
+        scenes: Iterator[Scene] = played_scenes(player, protocol.episodes, show)
+        if options.seconds:
+            scenes = itertools.islice(scenes, round(options.seconds * player.frames_per_second))
         seconds = recording.record(scenes, options.record, player.frames_per_second)
     minutes, seconds = divmod(round(seconds), 60)
     megabytes = options.record.stat().st_size / 1e6

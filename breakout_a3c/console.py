@@ -95,12 +95,12 @@ def live_table(run: str, status: TrainingStatus) -> Table:
     trouble = f", {status.deaths} replaced" if status.deaths else ""
     evaluation = "-" if status.evaluation is None else f"{status.evaluation:.1f}"
     rows = [
-        ("agent steps", f"{status.steps:,}", "mean score, last 100", number(status.mean_return)),
+        ("agent steps", f"{status.steps:,}", "score, last 100", number(status.mean_return)),
         ("steps/s", f"{status.steps_per_second:,.0f}", "best score", number(status.best_return)),
         ("frames/s", f"{status.steps_per_second * status.frame_skip:,.0f}", "last evaluation", evaluation),
         ("games", f"{status.games:,}", "entropy", number(status.entropy, 3)),
         ("actor-learners", f"{status.workers_alive}/{status.workers}{trouble}", "minutes", f"{status.minutes:.1f}"),
-        ("memory", f"{status.memory_mb:,.0f} MB", "since checkpoint", f"{status.minutes_since_checkpoint:.1f} min"),
+        ("memory", f"{status.memory_mb:,.0f} MB", "last checkpoint", f"{status.minutes_since_checkpoint:.1f} min ago"),
     ]
     if status.updates_not_finite:
         rows.append(("not finite", f"{status.updates_not_finite} updates", "", ""))

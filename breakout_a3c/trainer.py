@@ -315,9 +315,10 @@ def announcement(plan: TrainingPlan) -> str:
     limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
     length = " or ".join(filter(None, limits)) or "no limit"
     return (
-        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games; "
-        f"length: {length}; a checkpoint every {config.checkpoint_minutes:g} minutes in "
-        f"{plan.checkpoints / plan.run}.\nCtrl-C stops and saves. Curves: tensorboard --logdir {plan.runs}"
+        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games.\n"
+        f"Length: {length}. Ctrl-C stops and saves.\n"
+        f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
+        f"Curves: tensorboard --logdir {plan.runs}"
     )
 
 
