@@ -27,7 +27,7 @@ help: ## Show the targets
 train: .venv/installed ## Train on Breakout with 8 actor-learners (THREADS=N)
 	$(BIN)/python train.py --threads $(THREADS)
 
-play: .venv/installed ## Watch the newest checkpoint play
+play: .venv/installed ## Watch the newest checkpoint play, or the published model
 	$(BIN)/python play.py --render
 
 curves: .venv/installed ## Show the curves of all runs in a browser

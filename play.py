@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from breakout_a3c.command_line import Parser, number, run_program
 from breakout_a3c.errors import UserError
 
+HERE = Path(__file__).resolve().parent
 # The modules that import torch, pygame or OpenCV are imported where they are used: --help and a
 # typing error are answered at once.
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from breakout_a3c.evaluation import EvaluationResult, Protocol
     from breakout_a3c.playing import Player
 
-DEFAULT_MODELS = (Path("checkpoints/latest.pt"),)  # the first that is there
+DEFAULT_MODELS = (Path("checkpoints/latest.pt"), HERE / "models" / "breakout.safetensors")  # the first that is there
 MAX_EPISODES = 10_000  # each seed of the protocol has as many games
 MAX_SEED = 99_999
 PROGRESS_SECONDS = 10.0  # between two lines where there is no terminal
@@ -129,9 +130,9 @@ def play() -> None:
 
 def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Protocol]":
     """Load the agent, and say how its games are played."""
-    from breakout_a3c.checkpoints import load_agent
     from breakout_a3c.config import CARTPOLE
     from breakout_a3c.evaluation import Protocol
+    from breakout_a3c.models import load_agent
 
     agent = load_agent(options.model)
     if options.sticky and agent.checkpoint.config.game == CARTPOLE:

@@ -41,7 +41,8 @@ def parse_options() -> argparse.Namespace:
 
 def new_plan(options: argparse.Namespace) -> "TrainingPlan":
     """Plan a new run, from fresh weights or from those of a model."""
-    from breakout_a3c.checkpoints import RUN_NAME, load_checkpoint
+    from breakout_a3c.checkpoints import RUN_NAME
+    from breakout_a3c.models import load_weights
     from breakout_a3c.trainer import TrainingPlan
 
     config = with_options(PRESETS[options.preset], options)
@@ -53,7 +54,7 @@ def new_plan(options: argparse.Namespace) -> "TrainingPlan":
     plan = TrainingPlan(config, run, options.checkpoints, options.runs)
     if not options.init_from:
         return plan
-    model = load_checkpoint(options.init_from)
+    model = load_weights(options.init_from)
     require_same_network(model.config, config, options.init_from)
     return replace(plan, initial=model, source=options.init_from)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from breakout_a3c.checkpoints import load_checkpoint
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.models import load_weights
 from breakout_a3c.processes import Context
 from breakout_a3c.supervisor import Supervisor
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
@@ -78,7 +78,7 @@ class Contender:
 
 def training(context: Context, name: str, config: TrainConfig, model: Path | None) -> Contender:
     """Start the actor-learners of a training."""
-    initial = load_checkpoint(model) if model else None
+    initial = load_weights(model) if model else None
     shared = initial_parameters(TrainingPlan(config, name, Path(), Path(), initial=initial))
     supervisor = Supervisor(context, config, shared)
     supervisor.start()

@@ -182,13 +182,12 @@ class Agent:
     checkpoint: Checkpoint
 
 
-def load_agent(path: Path) -> Agent:
-    """Load a checkpoint and rebuild its network, ready to play.
+def build_agent(checkpoint: Checkpoint, path: Path) -> Agent:
+    """Rebuild the network of a checkpoint that was read from ``path``, ready to play.
 
     Raises:
-        UserError: If the file is missing, damaged, or its parameters do not fit its network.
+        UserError: If its parameters do not fit its network.
     """
-    checkpoint = load_checkpoint(path)
     environment = make_environment(checkpoint.config)
     network = make_network(checkpoint.config, environment)
     environment.close()

@@ -11,7 +11,6 @@ import torch
 from breakout_a3c.checkpoints import (
     Checkpoint,
     RunFolder,
-    load_agent,
     load_checkpoint,
     point_to,
     save_checkpoint,
@@ -175,19 +174,6 @@ def test_impossible_values_are_refused(saved: Path, change: dict[str, object]) -
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint at"):
         load_checkpoint(tmp_path / "nothing.pt")
-
-
-def test_parameters_of_another_network(saved: Path) -> None:
-    with pytest.raises(UserError, match="another game or network"):
-        load_agent(saved)
-
-
-def test_agent_has_the_parameters(checkpoint_path: Path) -> None:
-    agent = load_agent(checkpoint_path)
-    count = sum(parameter.numel() for parameter in agent.network.parameters())
-    assert count == agent.checkpoint.parameters.numel()
-    largest = max(float(parameter.float().abs().max()) for parameter in agent.network.parameters())
-    assert largest == pytest.approx(float(agent.checkpoint.parameters.abs().max()), rel=0.01)
 
 
 class TestRunFolder:

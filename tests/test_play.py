@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +13,8 @@ import pytest
 
 import play
 from breakout_a3c import evaluation
-from breakout_a3c.checkpoints import load_agent
 from breakout_a3c.evaluation import Protocol, evaluate
+from breakout_a3c.models import load_agent
 from breakout_a3c.playing import Player
 from breakout_a3c.viewer import Window
 
@@ -125,10 +126,16 @@ def test_sticky_actions_are_not_for_cartpole(cartpole_checkpoint_path: Path) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_a_model_the_newest_checkpoint_is_meant(tmp_path: Path) -> None:
-    done = run("--json", folder=tmp_path)
-    assert done.returncode == BAD_INPUT
-    assert "checkpoints/latest.pt" in done.stderr
+def test_without_a_model_the_newest_checkpoint_is_meant_or_the_published_model(
+    checkpoint_path: Path, tmp_path: Path
+) -> None:
+    published = json.loads(run("--json", "--episodes", 1, folder=tmp_path).stdout)
+    assert Path(published["model"]).name == "breakout.safetensors"
+    assert published["mean"] > 40
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(checkpoint_path, tmp_path / "checkpoints" / "latest.pt")
+    newest = json.loads(run("--json", "--episodes", 1, folder=tmp_path).stdout)
+    assert newest["model"] == "checkpoints/latest.pt"
 
 
 def test_help_and_mistakes_do_not_wait_for_torch() -> None:

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from breakout_a3c.checkpoints import load_agent
 from breakout_a3c.drawing import Scene, draw
 from breakout_a3c.errors import UserError
 from breakout_a3c.evaluation import Protocol
+from breakout_a3c.models import load_agent
 from breakout_a3c.playing import Player
 from breakout_a3c.recording import check_target, record
 

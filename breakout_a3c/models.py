@@ -1,0 +1,108 @@
+"""Published models: ``python -m breakout_a3c.models CHECKPOINT models/NAME.safetensors``.
+
+A model is a checkpoint without what only training needs. Its header tells in JSON how it was trained
+and how it was evaluated; its card, a Markdown file beside it, tells a person.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from breakout_a3c.checkpoints import Agent, Checkpoint, build_agent, check_content, load_checkpoint, write_atomically
+from breakout_a3c.command_line import Parser, run_program
+from breakout_a3c.config import from_dict
+from breakout_a3c.errors import UserError
+
+SUFFIX = ".safetensors"
+TENSOR = "parameters"
+TRAINING = ("run", "steps", "updates", "games", "minutes", "precision", "command", "versions")
+
+
+def save_model(checkpoint: Checkpoint, evaluation: dict[str, Any], path: Path) -> str:
+    """Write a checkpoint's weights as a model, atomically.
+
+    Args:
+        checkpoint: What to publish.
+        evaluation: What ``play.py --json`` printed of it.
+        path: Ends in ``.safetensors``.
+
+    Returns:
+        The file's SHA-256, in hexadecimal.
+    """
+    header = {
+        "config": json.dumps(checkpoint.config.to_dict()),
+        "training": json.dumps({name: getattr(checkpoint, name) for name in TRAINING}),
+        "evaluation": json.dumps(evaluation),
+    }
+    write_atomically(path, lambda temporary: save_file({TENSOR: checkpoint.parameters}, temporary, metadata=header))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_model(path: Path) -> Checkpoint:
+    """Read a model as a checkpoint whose RMSprop statistics are zero.
+
+    Raises:
+        UserError: If it is missing, damaged, or not one of this program's.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no model at {path}: give the path of one.")
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            parameters = file.get_tensor(TENSOR)
+        training = json.loads(header["training"])
+        content = {name: training[name] for name in TRAINING} | {"config": json.loads(header["config"])}
+    except Exception as error:
+        raise UserError(f"{path} is damaged or not a model of this program: fetch it again.") from error
+    content |= {
+        "parameters": parameters,
+        "square_average": torch.zeros_like(parameters),
+        "best_evaluation": None,
+        "recent_returns": [],
+        "recent_lengths": [],
+    }
+    check_content(content, path)
+    content["config"] = from_dict(content["config"], str(path))
+    return Checkpoint(**content)
+
+
+def load_weights(path: Path) -> Checkpoint:
+    """Read a checkpoint or a model, by the file's ending."""
+    return load_model(path) if path.suffix == SUFFIX else load_checkpoint(path)
+
+
+def load_agent(path: Path) -> Agent:
+    """Load a checkpoint or a model, ready to play.
+
+    Raises:
+        UserError: If the file is missing, damaged, or its parameters do not fit its network.
+    """
+    return build_agent(load_weights(path), path)
+
+
+def main() -> int:
+    """Publish a checkpoint."""
+    parser = Parser(prog="-m breakout_a3c.models", description="Publish a checkpoint as a model.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("model", type=Path, help=f"the file to write, which ends in {SUFFIX}")
+    parser.add_argument("--evaluation", type=Path, required=True, help="what play.py CHECKPOINT --json printed")
+    options = parser.parse_args()
+    if options.model.suffix != SUFFIX:
+        raise UserError(f"{options.model} does not end in {SUFFIX}: give the model such a name.")
+    try:
+        evaluation = json.loads(options.evaluation.read_text())
+        digest = save_model(load_checkpoint(options.checkpoint), evaluation, options.model)
+    except (OSError, ValueError) as error:
+        raise UserError(f"the model was not written ({error}): check the paths.") from error
+    print(f"{options.model}: SHA-256 {digest}", file=sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main)
