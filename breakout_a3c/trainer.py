@@ -140,6 +140,7 @@ class Trainer:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
         for report in self._supervisor.stop(hurry=lambda: len(self._signals) > 1):
             self._statistics.add(report)
+        minutes = self._shared.minutes()
         learned = self._shared.total_steps() > self._first_step
         path = self._save() if learned else None
         self._write_metrics()
@@ -153,12 +154,12 @@ class Trainer:
         if not learned:
             self._console.say("Stopped before anything was learned: nothing was saved.")
         elif path:
-            self._say_goodbye(path)
+            self._say_goodbye(path, minutes)
         return path is not None or not learned
 
-    def _say_goodbye(self, path: Path) -> None:
-        """Tell where everything lies and what to type next."""
-        steps, minutes, config = self._shared.total_steps(), self._shared.minutes(), self._config
+    def _say_goodbye(self, path: Path, minutes: float) -> None:
+        """Tell where everything lies after ``minutes`` of training, and what to type next."""
+        steps, config = self._shared.total_steps(), self._config
         say = self._console.say
         say(
             f"{'Done' if self._done() else 'Stopped'} after {steps:,} agent steps, {self._statistics.games:,} games "
