@@ -126,6 +126,7 @@ class ReportSender:
         else:  # the counts go with the next report, the means are lost
             self._statistics.dropped = statistics.dropped + 1
             self._statistics.not_finite = statistics.not_finite
+            self._explained = []
 
     def _send(self, statistics: UpdateStatistics | None) -> None:
         if statistics is not None and self._explained:
