@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from breakout_a3c.command_line import Parser, number, run_program
@@ -196,26 +197,25 @@ def scores_sentence(scores: list[float]) -> str:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Play the games of the evaluation and print their scores."""
-    from breakout_a3c import evaluation
+    from breakout_a3c.processes import process_context
+
+    context = process_context("forkserver")  # it warms up while this process imports torch, too
+    from breakout_a3c.evaluation_pool import evaluate_on_all_cores
 
     agent, protocol = load(options, default_episodes=100)
     with progress("evaluating", protocol.episodes, silent=options.json) as show:
-        result = evaluation.evaluate(
-            agent.network,
-            agent.checkpoint.config,
+        show(0, "no game is over yet")
+        result = evaluate_on_all_cores(
+            context,
+            agent,
             protocol,
-            lambda finished: show(len(finished), mean_so_far([game.episode_return for game in finished])),
+            lambda played: show(len(played), f"mean {fmean(each.game.episode_return for each in played):,.1f}"),
         )
     facts = report(options.model, agent, result)
     if options.json:
         print(json.dumps(facts))
     else:
         print_table(facts)
-
-
-def mean_so_far(scores: list[float]) -> str:
-    """Return the mean of the games that are over, as short text."""
-    return f"mean {sum(scores) / len(scores):,.1f}" if scores else "no game is over yet"
 
 
 def report(model: Path, agent: "Agent", result: "EvaluationResult") -> dict[str, Any]:

@@ -4,9 +4,9 @@ Never the first 100 to finish, which would favour short games. Scores are raw.
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -103,34 +103,74 @@ def action_generator(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
+class PlayedGame(NamedTuple):
+    """A game of an evaluation that is over."""
+
+    number: int  # in the protocol
+    game: FinishedGame
+    actions: bytes
+
+
 class GamePlayer:
     """One environment that plays the games it is given, one after another."""
 
     def __init__(self, environment: gymnasium.Env[Any, Any]) -> None:
         self.environment = environment
 
-    def begin(self, index: int, seed: int) -> None:
-        """Start game number ``index`` of the evaluation."""
-        self.index = index
+    def begin(self, number: int, seed: int) -> None:
+        """Start game ``number`` of the evaluation."""
+        self.number = number
         self.generator = action_generator(seed)
         self.observation, _ = self.environment.reset(seed=seed)
         self._return, self._actions = 0.0, bytearray()
 
-    def step(self, action: int) -> tuple[FinishedGame, bytes] | None:
-        """Play one step; return the game and its actions when it has ended."""
+    def step(self, action: int) -> PlayedGame | None:
+        """Play one step; return the game when it has ended."""
         self.observation, reward, terminated, truncated, _ = self.environment.step(action)
         self._return += float(reward)
         self._actions.append(action)
         if not (terminated or truncated):
             return None
-        return FinishedGame(self._return, len(self._actions), truncated), bytes(self._actions)
+        game = FinishedGame(self._return, len(self._actions), truncated)
+        return PlayedGame(self.number, game, bytes(self._actions))
+
+
+def play_games(
+    network: ActorCritic, config: TrainConfig, protocol: Protocol, at_once: int, take: Callable[[], int | None]
+) -> Iterator[list[PlayedGame]]:
+    """Play games of ``protocol`` in one process; after each step, yield those that it ended.
+
+    Args:
+        network: The policy.
+        config: Game, actions and auto-FIRE.
+        protocol: How they are played.
+        at_once: How many share one forward pass.
+        take: Called for each game to play: its number in the protocol, or None when there is no more.
+    """
+    seeds = protocol.game_seeds()
+    players: list[GamePlayer] = []
+    while len(players) < at_once and (number := take()) is not None:
+        players.append(GamePlayer(make_player_environment(config, protocol)))
+        players[-1].begin(number, seeds[number])
+    while players:
+        observations = torch.from_numpy(np.stack([player.observation for player in players]))
+        with torch.no_grad():
+            logits = network(observations)[0].numpy()
+        actions = choose_actions(logits, protocol.greedy, [player.generator for player in players])
+        ended = []
+        for player, action in zip(list(players), actions.tolist(), strict=True):
+            if (played := player.step(action)) is None:
+                continue
+            ended.append(played)
+            if (number := take()) is None:
+                players.remove(player)
+            else:
+                player.begin(number, seeds[number])
+        yield ended
 
 
 def evaluate(
-    network: ActorCritic,
-    config: TrainConfig,
-    protocol: Protocol,
-    on_step: Callable[[list[FinishedGame]], None] = lambda finished: None,
+    network: ActorCritic, config: TrainConfig, protocol: Protocol, on_step: Callable[[], None] = lambda: None
 ) -> EvaluationResult:
     """Play the games of ``protocol``, several at once in one process.
 
@@ -138,31 +178,22 @@ def evaluate(
         network: The policy.
         config: Game, actions and auto-FIRE.
         protocol: Which games, and how.
-        on_step: Called after each step with the games finished so far.
+        on_step: Called after each step.
     """
-    seeds = list(enumerate(protocol.game_seeds()))
-    players = [GamePlayer(make_player_environment(config, protocol)) for _ in seeds[:GAMES_AT_ONCE]]
-    for player in players:
-        player.begin(*seeds.pop(0))
-    results: dict[int, tuple[FinishedGame, bytes]] = {}
-    while players:
-        observations = torch.from_numpy(np.stack([player.observation for player in players]))
-        with torch.no_grad():
-            logits = network(observations)[0].numpy()
-        actions = choose_actions(logits, protocol.greedy, [player.generator for player in players])
-        for player, action in zip(list(players), actions.tolist(), strict=True):
-            outcome = player.step(action)
-            if outcome is None:
-                continue
-            results[player.index] = outcome
-            if seeds:
-                player.begin(*seeds.pop(0))
-            else:
-                players.remove(player)
-        on_step([game for game, _ in results.values()])
-    games = [results[index][0] for index in range(protocol.episodes)]
-    distinct = len(set(results.values()))
-    return EvaluationResult(protocol, games, distinct)
+    remaining = iter(range(protocol.episodes))
+    played: list[PlayedGame] = []
+    for ended in play_games(network, config, protocol, GAMES_AT_ONCE, lambda: next(remaining, None)):
+        played += ended
+        on_step()
+    return summarise(protocol, played)
+
+
+def summarise(protocol: Protocol, played: Sequence[PlayedGame]) -> EvaluationResult:
+    """Put the games in the order of their seeds, and count the distinct ones."""
+    ordered = sorted(played)
+    assert [game.number for game in ordered] == list(range(protocol.episodes)), "all games, and each of them once"
+    distinct = len({(game.game, game.actions) for game in ordered})
+    return EvaluationResult(protocol, [game.game for game in ordered], distinct)
 
 
 def make_player_environment(config: TrainConfig, protocol: Protocol) -> gymnasium.Env[Any, Any]:

@@ -101,7 +101,7 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
         while True:
             throttle.off = pipe.recv()
             local.pull(snapshot)
-            result = evaluate(network, config, protocol, lambda finished: throttle.wait())
+            result = evaluate(network, config, protocol, throttle.wait)
             animation = animate(network, config, protocol, throttle)
             pipe.send(Evaluation(result, animation, throttle.used_share()))
     except (EOFError, OSError):

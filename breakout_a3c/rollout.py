@@ -151,6 +151,7 @@ class RolloutCollector:
         """
         length = len(self._actions)
         self._observations[0] = self._next_observations
+        self._next_values.zero_()
         noise = gumbel_noise((*self._actions.shape, network.num_actions), self._generator)
         layer_outputs: list[list[Tensor]] = []
         for t in range(length):
@@ -178,9 +179,8 @@ class RolloutCollector:
 
     def _record(self, t: int, outcome: StepOutcome, network: ActorCritic) -> None:
         """Write row ``t``; next values only for truncated games, whose last state is not in a row."""
-        self._rewards[t] = torch.from_numpy(outcome.rewards)
-        self._ended[t] = torch.from_numpy(outcome.terminated | outcome.truncated)
-        self._next_values[t].zero_()
+        self._rewards.numpy()[t] = outcome.rewards
+        np.logical_or(outcome.terminated, outcome.truncated, out=self._ended.numpy()[t])
         for index, observation in outcome.last_observations.items():
             if not outcome.terminated[index]:
                 self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()

@@ -122,11 +122,11 @@ class SharedParameters:
 
 
 class LocalParameters:
-    """A network's parameters and gradients as flat vectors, in the layout of the shared one.
+    """A network's parameters as flat vectors, in the layout of the shared one.
 
-    The network's tensors become views of them, so that a pull is a copy per precision and a
-    gradient needs no gathering: ``[trunk | heads]``, in the order of ``parameters()``. Weights of
-    convolutions are channels-last in it, as the convolutions want them.
+    The network's tensors become views of them, so that a pull is a copy per precision: ``[trunk |
+    heads]``, in the order of ``parameters()``. Weights of convolutions are channels-last in it, as
+    the convolutions want them.
 
     Args:
         network: Its parameters move into the flat vectors; their values stay.
@@ -134,20 +134,21 @@ class LocalParameters:
     """
 
     def __init__(self, network: ActorCritic, precision: torch.dtype = torch.float32) -> None:
-        self._segments = [FlatModule(network.trunk, precision), FlatModule(network.heads, torch.float32)]
-        self._sizes = [segment.values.numel() for segment in self._segments]
-        self.size = sum(self._sizes)
+        self._parts = [flatten_parameters(network.trunk, precision), flatten_parameters(network.heads, torch.float32)]
+        self._parameters = list(network.parameters())
+        self.size = sum(len(part) for part in self._parts)
         self._gradient = torch.empty(self.size)
+        self._gradients = views_of(self._gradient, self._parameters)
 
     def float32_parameters(self) -> Tensor:
         """Return a copy of all parameters, ``(P,)`` float32."""
-        return torch.cat([segment.values.float() for segment in self._segments])
+        return torch.cat([part.float() for part in self._parts])
 
     @torch.no_grad()
     def pull(self, parameters: Tensor) -> None:
         """Copy the shared parameters ``(P,)`` here, rounding the trunk to its precision."""
-        for segment, values in zip(self._segments, parameters.split(self._sizes), strict=True):
-            segment.values.copy_(values)
+        for part, values in zip(self._parts, parameters.split([len(part) for part in self._parts]), strict=True):
+            part.copy_(values)
 
     @torch.no_grad()
     def take_gradient(self, max_norm: float) -> tuple[Tensor, float]:
@@ -155,29 +156,31 @@ class LocalParameters:
 
         The tensor is overwritten by the next call.
         """
-        for segment, out in zip(self._segments, self._gradient.split(self._sizes), strict=True):
-            out.copy_(segment.gradients)
-            segment.gradients.zero_()
+        for parameter, out in zip(self._parameters, self._gradients, strict=True):
+            assert parameter.grad is not None, "take_gradient is for after backward()"
+            out.copy_(parameter.grad)
+            parameter.grad = None  # so that backward() stores the next one and adds nothing to it
         norm = float(torch.linalg.vector_norm(self._gradient))
         if norm > max_norm:
             self._gradient.mul_(max_norm / norm)
         return self._gradient, norm
 
 
-class FlatModule:
-    """The parameters and gradients of a module as two flat vectors of one dtype."""
+def flatten_parameters(module: nn.Module, dtype: torch.dtype) -> Tensor:
+    """Move a module's parameters into one flat vector of ``dtype``, which is returned."""
+    parameters = list(module.to(dtype).parameters())
+    flat = torch.cat([as_stored(parameter.detach()).flatten() for parameter in parameters])
+    for parameter, view in zip(parameters, views_of(flat, parameters), strict=True):
+        parameter.data = view
+    return flat
 
-    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        parameters = list(module.to(dtype).parameters())
-        self.values = torch.cat([as_stored(p.detach()).flatten() for p in parameters])
-        self.gradients = torch.zeros_like(self.values)
-        sizes = [parameter.numel() for parameter in parameters]
-        for parameter, values, gradients in zip(
-            parameters, self.values.split(sizes), self.gradients.split(sizes), strict=True
-        ):
-            stored = as_stored(parameter).shape
-            parameter.data = as_shaped(values.view(stored))
-            parameter.grad = as_shaped(gradients.view(stored))
+
+def views_of(flat: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+    """Return views of a flat vector in the shapes of ``parameters``, one after the other."""
+    pieces = flat.split([parameter.numel() for parameter in parameters])
+    return [
+        as_shaped(piece.view(as_stored(parameter).shape)) for piece, parameter in zip(pieces, parameters, strict=True)
+    ]
 
 
 def as_stored(weight: Tensor) -> Tensor:

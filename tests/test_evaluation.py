@@ -88,12 +88,10 @@ def test_every_game_is_played_out_for_its_raw_score() -> None:
     assert result.distinct_games == EPISODES
 
 
-def test_who_waits_is_told_of_every_step_and_every_game() -> None:
-    seen: list[int] = []
-    evaluate(make_network(), CONFIG, Protocol(episodes=2), lambda finished: seen.append(len(finished)))
-    assert seen == sorted(seen)
-    assert set(seen) == {0, 1, 2}
-    assert len(seen) == max(game.episode_length for game in sampled().games[:2])
+def test_who_waits_is_told_of_every_step() -> None:
+    steps = []
+    evaluate(make_network(), CONFIG, Protocol(episodes=2), lambda: steps.append(1))
+    assert len(steps) == max(game.episode_length for game in sampled().games[:2])
 
 
 def test_greedy_without_sticky_plays_few_games_and_has_no_standard_error() -> None:
