@@ -1,0 +1,148 @@
+"""How long the default training takes to a score, as the evaluation protocol defines it.
+
+For each seed, ``train.py`` runs with a snapshot each minute, all of them kept. Afterwards 100 fresh games
+of each snapshot are played, with seeds of that snapshot's own; a score's time is the training wall-clock of
+the first snapshot whose mean reaches it. The bare emulator's speed is measured before and after: a run
+during which it moved by more than 15% says so, and is to be repeated. What is done is kept, so that the
+script can be stopped and called again.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.machine import describe_machine
+from benchmarks.slices import run_rounds
+from benchmarks.throughput import emulators, run_bare_emulator
+from breakout_a3c.evaluation import Protocol
+from breakout_a3c.evaluation_pool import evaluate_on_all_cores
+from breakout_a3c.models import load_agent
+from breakout_a3c.processes import Context, process_context
+
+HERE = Path(__file__).parent
+TARGETS = (100, 200, 300, 400)
+MAX_DRIFT = 0.15
+# Snapshots whose last 100 training games had a mean below this part of the lowest target are not evaluated.
+WORTH_EVALUATING = 0.4
+FIRST_PROTOCOL_SEED = 1000  # of the evaluations; 0 is the published model's
+
+
+def emulator_speed(context: Context, seconds: float = 10.0) -> float:
+    """Return the bare emulator's agent steps/s on all cores."""
+    contender = emulators(context, "bare emulator", run_bare_emulator)
+    run_rounds([contender], 1, seconds)
+    return contender.rates[0]
+
+
+def train(seed: int, arguments: list[str], folder: Path, log: Path) -> None:
+    """Run the default training with a snapshot each minute."""
+    command = [
+        sys.executable, str(HERE.parent / "train.py"), "--seed", str(seed), "--run", f"seed-{seed}",
+        "--checkpoint-minutes", "1", "--keep-checkpoints", "1000",
+        "--checkpoints", str(folder / "checkpoints"), "--runs", str(folder / "runs"), *arguments,
+    ]  # fmt: skip
+    with log.open("w") as out:
+        subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True)
+
+
+def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, output: Path) -> dict[str, Any]:
+    """Train with one seed, unless that was done before; return and keep what is known of the run."""
+    result_file = output / f"seed-{seed}.json"
+    if result_file.exists():
+        result: dict[str, Any] = json.loads(result_file.read_text())
+        return result
+    before = emulator_speed(context)
+    train(seed, arguments, folder, output / f"seed-{seed}.log")
+    after = emulator_speed(context)
+    result = {
+        "seed": seed,
+        "arguments": arguments,
+        "machine": describe_machine(),
+        "emulator_steps_per_second": [round(before), round(after)],
+        "drifted": abs(after / before - 1) > MAX_DRIFT,
+        "snapshots": [],
+    }
+    write(result, result_file)
+    return result
+
+
+def evaluate_snapshots(context: Context, result: dict[str, Any], folder: Path, output: Path) -> None:
+    """Evaluate the snapshots of a run in the order in which they were made, until the last target is reached."""
+    done = {snapshot["steps"] for snapshot in result["snapshots"]}
+    for path in sorted((folder / "checkpoints" / f"seed-{result['seed']}").glob("step_*.pt")):
+        agent = load_agent(path)
+        checkpoint = agent.checkpoint
+        if not checkpoint.recent_returns or statistics.fmean(checkpoint.recent_returns) < WORTH_EVALUATING * TARGETS[0]:
+            continue
+        if checkpoint.steps in done:
+            continue
+        if any(snapshot["mean"] >= TARGETS[-1] for snapshot in result["snapshots"]):
+            return
+        protocol = Protocol(seed=FIRST_PROTOCOL_SEED + 100 * result["seed"] + round(checkpoint.minutes))
+        facts = evaluate_on_all_cores(context, agent, protocol, lambda played: None).to_dict()
+        kept = ("mean", "standard_error", "median", "min", "max", "truncated_games", "distinct_games", "seed")
+        snapshot = {"minutes": round(checkpoint.minutes, 2), "steps": checkpoint.steps}
+        result["snapshots"].append(snapshot | {key: facts[key] for key in kept})
+        write(result, output / f"seed-{result['seed']}.json")
+        print(f"seed {result['seed']}, {checkpoint.minutes:.1f} minutes: {facts['mean']:.1f}", flush=True)
+
+
+def write(result: dict[str, Any], path: Path) -> None:
+    """Keep a result, readable and in one piece."""
+    text = json.dumps(result, indent=1)
+    text = re.sub(r"\{[^{}\[\]]*\}", lambda match: " ".join(match[0].split()), text)  # a line a snapshot
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text + "\n")
+    temporary.replace(path)
+
+
+def first_crossing(result: dict[str, Any], target: float) -> tuple[float, int] | None:
+    """Return minutes and steps of the first snapshot whose mean reaches ``target``."""
+    reached = (snapshot for snapshot in result["snapshots"] if snapshot["mean"] >= target)
+    first = next(reached, None)
+    return (first["minutes"], first["steps"]) if first else None
+
+
+def print_table(results: list[dict[str, Any]]) -> None:
+    """Print minutes and steps to each target, a column a seed, and the median."""
+    print("\n| score | " + " | ".join(f"seed {result['seed']}" for result in results) + " | median |")
+    print("|---" * (len(results) + 2) + "|")
+    for target in TARGETS:
+        crossings = [first_crossing(result, target) for result in results]
+        cells = [f"{c[0]:.0f} min, {c[1] / 1e6:.1f}M steps" if c else "not reached" for c in crossings]
+        minutes = sorted(c[0] if c else float("inf") for c in crossings)
+        median = statistics.median_low(minutes)
+        print(f"| {target} | " + " | ".join(cells) + (f" | {median:.0f} min |" if median < 1e9 else " | not reached |"))
+    for result in results:
+        if result["drifted"]:
+            print(
+                f"seed {result['seed']}: the emulator's speed moved, repeat it: {result['emulator_steps_per_second']}"
+            )
+
+
+def main() -> None:
+    """Train and evaluate each seed that is not done yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Further arguments go to train.py.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--folder", type=Path, default=HERE / "work" / "time_to_score", help="for snapshots")
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "time_to_score")
+    options, arguments = parser.parse_known_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    context = process_context("forkserver")
+    results = []
+    for seed in options.seeds:
+        result = run_seed(context, seed, arguments, options.folder, options.output)
+        evaluate_snapshots(context, result, options.folder, options.output)
+        results.append(result)
+    print_table(results)
+
+
+if __name__ == "__main__":
+    main()
