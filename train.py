@@ -35,6 +35,7 @@ def parse_options() -> argparse.Namespace:
         help="where checkpoints go [checkpoints]",
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where curves go [runs]")
+    parser.add_argument("--wandb", action="store_true", help="show the curves in Weights & Biases, too")
     add_config_options(parser, PRESETS[preset])
     return parser.parse_args()
 
@@ -67,10 +68,10 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
     checkpoint = load_checkpoint(options.resume)
     config = with_options(checkpoint.config, options)
     require_same_network(checkpoint.config, config, options.resume)
-    if config.progress(checkpoint.steps, checkpoint.minutes) >= 1:
+    if config.progress(checkpoint.steps, checkpoint.minutes, checkpoint.games) >= 1:
         raise UserError(
             f"{options.resume} is complete after {checkpoint.steps:,} steps and {checkpoint.minutes:.1f} minutes: "
-            f"give a larger --total-steps or --max-minutes to go on."
+            f"give a larger --total-steps, --max-minutes or --max-episodes to go on."
         )
     return TrainingPlan(
         config, checkpoint.run, options.checkpoints, options.runs, resume=checkpoint, source=options.resume
@@ -79,11 +80,12 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
 
 def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
     """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
-    for name in ("game", "network", "actions"):
+    for name in ("game", "network", "actions", "separate_value_network"):
         if getattr(found, name) != getattr(wanted, name):
+            option = name.replace("_", "-")
             raise UserError(
-                f"{path} was trained with --{name} {getattr(found, name)}, not {getattr(wanted, name)}: "
-                f"give --{name} {getattr(found, name)}, or start without it."
+                f"{path} was trained with --{option} {getattr(found, name)}, not {getattr(wanted, name)}: "
+                f"give --{option} {getattr(found, name)}, or start without it."
             )
 
 
@@ -100,7 +102,7 @@ def main() -> int:
     from breakout_a3c.trainer import Trainer
 
     plan = resume_plan(options) if options.resume else new_plan(options)
-    return Trainer(plan, context).run()
+    return Trainer(replace(plan, wandb=options.wandb), context).run()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from benchmarks.slices import Contender, run_rounds, started, training
 from breakout_a3c.actor_learner import learn
 from breakout_a3c.config import PRESETS
 from breakout_a3c.environments import AtariGame, make_environment
+from breakout_a3c.models import load_weights
 from breakout_a3c.networks import ActorCritic
 from breakout_a3c.processes import Context, process_context, start_process
 from breakout_a3c.reports import ReportSender
@@ -35,6 +36,7 @@ from breakout_a3c.shared import LocalParameters, SharedParameters
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
 
 RESULTS = Path(__file__).parent / "results"
+MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors"
 
 
 def run_bare_emulator(counters: torch.Tensor, worker_id: int) -> None:
@@ -87,7 +89,7 @@ def as_psutil(processes: list[BaseProcess]) -> list[psutil.Process]:
     return [psutil.Process(process.pid) for process in processes]
 
 
-def make_contenders(context: Context, model: Path | None) -> list[Contender]:
+def make_contenders(context: Context, model: Path) -> list[Contender]:
     """Start everything that is measured; the bare emulator first."""
     breakout, paper = PRESETS["breakout"], PRESETS["paper"]
     return [
@@ -101,10 +103,10 @@ def make_contenders(context: Context, model: Path | None) -> list[Contender]:
     ]
 
 
-def time_breakdown(steps: int = 20_000) -> dict[str, float]:
+def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
     """Return where one actor-learner, alone on the machine, spends its time, in us an agent step."""
     config = replace(PRESETS["breakout"], threads=1, total_steps=steps)
-    shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path()))
+    shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path(), initial=load_weights(model)))
     seconds: dict[str, float] = defaultdict(float)
     for owner, method, name in (
         (GameBatch, "step", "environment"),
@@ -154,19 +156,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--slice-seconds", type=float, default=6.0)
-    parser.add_argument("--model", type=Path, help="checkpoint to train from: an untrained agent plays short games")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=MODEL,
+        help="what the breakout preset trains from, so that its games are those of most of a run [%(default)s]",
+    )
     parser.add_argument("--output", type=Path, default=RESULTS / "throughput.json")
     options = parser.parse_args()
     context = process_context("forkserver")
     contenders = make_contenders(context, options.model)
     run_rounds(contenders, options.rounds, options.slice_seconds)
-    breakdown = time_breakdown()
+    breakdown = time_breakdown(options.model)
     rows = [contender.summary(contenders[0]) for contender in contenders]
     print_table(rows)
     print("\none actor-learner, us an agent step:", ", ".join(f"{name} {us}" for name, us in breakdown.items()))
     result = {
         "command": " ".join(sys.argv),
-        "model": str(options.model),
+        "model": options.model.name,
         "machine": describe_machine(),
         "rows": rows,
         "us_per_step_of_one_actor_learner": breakdown,

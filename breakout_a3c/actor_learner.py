@@ -6,13 +6,14 @@ import traceback
 from multiprocessing.connection import Connection
 
 import numpy as np
+import torch
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.losses import actor_critic_losses
 from breakout_a3c.networks import resolve_precision
 from breakout_a3c.reports import ReportSender
 from breakout_a3c.returns import generalised_advantages
-from breakout_a3c.rollout import RolloutCollector, make_environments, make_network, training_seeds
+from breakout_a3c.rollout import RolloutCollector, game_threads, make_environments, make_network, training_seeds
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 
@@ -27,7 +28,7 @@ def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports
     """
     # Its own updates are a part of the seed: a worker that starts again plays other games.
     sequence = np.random.SeedSequence(config.seed, spawn_key=(worker_id, int(shared.updates[worker_id])))
-    action_seed, *game_seeds = training_seeds(sequence, 1 + config.envs_per_thread)
+    action_seed, *game_seeds = training_seeds(sequence, 1 + config.games_each)
     environments = make_environments(config, game_seeds)
     collector = RolloutCollector(config, environments, action_seed)
     network = make_network(config, environments[0])
@@ -59,13 +60,15 @@ def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports
         finite = math.isfinite(grad_norm)
         if finite:
             shared.push(gradient, config.learning_rate_at(progress))
-        shared.count(worker_id, len(rollout), finite)
-        reports.add(finite, losses, grad_norm, staleness, advantages, returns, collector.take_finished())
+        games = collector.take_finished()
+        shared.count(worker_id, len(rollout), finite, len(games))
+        reports.add(finite, losses, grad_norm, staleness, advantages, returns, games)
 
 
 def run_actor_learner(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
     """Be one actor-learner process; an error ends up in front of the user by the pipe."""
     reports = ReportSender(worker_id, pipe)
+    torch.set_num_threads(game_threads(config))  # the one learner of a2c computes on the cores that it plays on
     try:
         learn(config, shared, worker_id, reports)
         reports.close()

@@ -43,6 +43,7 @@ class Checkpoint:
     run: str
     parameters: Tensor  # (P,) float32, in the layout of shared.LocalParameters
     square_average: Tensor  # (P,) float32
+    gradient_average: Tensor  # (P,) float32 of Adam, else (0,)
     steps: int
     updates: int
     games: int
@@ -82,7 +83,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         ValueError: If a parameter is not finite; nothing is written.
         OSError: If the folder cannot be written.
     """
-    for name in ("parameters", "square_average"):
+    for name in ("parameters", "square_average", "gradient_average"):
         if not torch.isfinite(getattr(checkpoint, name)).all():
             raise ValueError(f"the {name} are not finite, so {path.name} was not written")
     content = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
@@ -150,12 +151,13 @@ def check_archive(path: Path) -> None:
 
 def check_content(content: dict[str, Any], path: Path) -> None:
     """Raise a UserError unless the fields are of their types and the numbers finite."""
-    vectors = (content["parameters"], content["square_average"])
+    vectors = (content["parameters"], content["square_average"], content["gradient_average"])
     number = (int, float)
     valid = (
         all(isinstance(v, Tensor) and v.dtype == torch.float32 and v.dim() == 1 for v in vectors)
         and all(bool(torch.isfinite(v).all()) for v in vectors)
         and vectors[0].shape == vectors[1].shape
+        and len(vectors[2]) in (0, len(vectors[0]))
         and bool((vectors[1] >= 0).all())
         and isinstance(content["config"], dict)
         and all(isinstance(key, str) for key in content["config"])

@@ -13,6 +13,9 @@ Network = Literal["paper", "nature", "mlp"]
 Actions = Literal["reduced", "minimal"]
 Precision = Literal["auto", "float32", "bf16"]
 LossReduction = Literal["mean", "sum"]
+ValueLoss = Literal["squared", "smooth-l1"]
+Algorithm = Literal["a3c", "a2c"]
+Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
@@ -67,6 +70,7 @@ class TrainConfig:
         True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)", GAME
     )
     clip_rewards: bool = option(True, "the learner sees the reward's sign only (Mnih et al. 2015)", GAME)
+    reward_scale: float = option(1.0, "what the learner's rewards are multiplied with", GAME, low=1e-6, high=1e6)
     max_episode_frames: int = option(
         65_535,
         "emulator frames after which a training game is truncated and bootstrapped "
@@ -82,17 +86,33 @@ class TrainConfig:
         "(Mnih et al. 2015); mlp: one dense layer of 256, for CartPole",
         SIZE,
     )
+    separate_value_network: bool = option(
+        False, "give the value function a trunk of its own; else it shares the policy's (Mnih et al. 2016)", SIZE
+    )
     precision: Precision = option(
         "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it", SIZE
     )
-    threads: int = option(8, "actor-learners; each is a process (Mnih et al. 2016: 16 threads)", SIZE, low=1, high=512)
-    envs_per_thread: int = option(
+    algorithm: Algorithm = option(
+        "a3c",
+        "a3c: asynchronous actor-learners (Mnih et al. 2016); a2c: one learner that plays all games in step",
+        SIZE,
+    )
+    threads: int = option(
         8,
-        "games that each actor-learner plays at once; 1 is the paper's, where a rollout ends with the game",
+        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads); a2c: threads that play Atari games",
+        SIZE,
+        low=1,
+        high=512,
+    )
+    envs_per_thread: int = option(
+        16,
+        "games that each actor-learner of a3c plays at once (by measurement, benchmarks/README.md); "
+        "1 is the paper's, where a rollout ends with the game",
         SIZE,
         low=1,
         high=1024,
     )
+    envs: int = option(40, "games of the one learner of a2c", SIZE, low=1, high=8192)
 
     total_steps: int | None = option(
         8_000_000,
@@ -102,6 +122,10 @@ class TrainConfig:
     )
     max_minutes: float | None = option(
         None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001
+    )
+
+    max_episodes: int | None = option(
+        None, "finished games of all actor-learners together; a horizon too; none: no limit", LENGTH, low=1
     )
 
     rollout_length: int = option(
@@ -120,24 +144,43 @@ class TrainConfig:
         low=0,
         high=1,
     )
-    learning_rate: float = option(7e-4, "of RMSprop, at the start (Mnih et al. 2016)", LEARNING, low=0, high=10)
+    optimizer: Optimizer = option(
+        "rmsprop",
+        "rmsprop (Mnih et al. 2016) or adam (Kingma and Ba 2015), both with shared statistics",
+        LEARNING,
+    )
+    learning_rate: float = option(
+        1e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
+    )
     final_learning_rate: float = option(
         0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
     )
     rmsprop_alpha: float = option(
-        0.99, "decay of RMSprop's mean square (Mnih et al. 2016)", LEARNING, low=0, high=0.999999
+        0.99, "decay of RMSprop's mean square (Mnih et al. 2016), and Adam's beta2", LEARNING, low=0, high=0.999999
     )
-    rmsprop_eps: float = option(1e-5, "added to RMSprop's root (OpenAI baselines a2c)", LEARNING, low=1e-12, high=10)
+    rmsprop_eps: float = option(
+        1e-5,
+        "added to the root of RMSprop's or Adam's mean square (baselines a2c)",
+        LEARNING,
+        low=1e-12,
+        high=10,
+    )
     rmsprop_eps_inside_root: bool = option(
         False,
         "add it under the root and leave out the correction for the start (Mnih et al. 2016, equation S3)",
         LEARNING,
+    )
+    adam_beta1: float = option(
+        0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", LEARNING, low=0, high=0.999999
     )
     entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0)
     final_entropy_coef: float = option(
         0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0
     )
     value_coef: float = option(0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0)
+    value_loss: ValueLoss = option(
+        "squared", "of the value's error (Mnih et al. 2016), or smooth-l1, linear beyond 1", LEARNING
+    )
     max_grad_norm: float = option(
         0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12
     )
@@ -162,17 +205,29 @@ class TrainConfig:
                 f"network {self.network} does not fit the game {self.game}: "
                 f"use paper or nature for Atari, mlp for cartpole."
             )
+        if self.optimizer == "adam" and self.rmsprop_eps_inside_root:
+            raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
-    def progress(self, steps: int, minutes: float) -> float:
-        """Return how much of the run is done, 0 to 1, by whichever limit is nearer.
+    @property
+    def actor_learners(self) -> int:
+        """How many processes learn."""
+        return 1 if self.algorithm == "a2c" else self.threads
+
+    @property
+    def games_each(self) -> int:
+        """How many games each of them plays at once."""
+        return self.envs if self.algorithm == "a2c" else self.envs_per_thread
+
+    def progress(self, steps: int, minutes: float, games: int) -> float:
+        """Return how much of the run is done, 0 to 1, by whichever limit is nearest.
 
         Args:
             steps: Agent steps so far, of all actor-learners.
             minutes: Minutes of training so far.
+            games: Games finished so far.
         """
-        by_steps = steps / self.total_steps if self.total_steps else 0.0
-        by_minutes = minutes / self.max_minutes if self.max_minutes else 0.0
-        return min(1.0, max(by_steps, by_minutes))
+        limits = ((steps, self.total_steps), (minutes, self.max_minutes), (games, self.max_episodes))
+        return min(1.0, max(done / limit if limit else 0.0 for done, limit in limits))
 
     def learning_rate_at(self, progress: float) -> float:
         """Return the linearly annealed learning rate."""
@@ -224,6 +279,7 @@ PRESETS: dict[str, TrainConfig] = {
         auto_fire=False,
         envs_per_thread=1,
         gae_lambda=1.0,
+        learning_rate=7e-4,
         rmsprop_eps=0.1,
         rmsprop_eps_inside_root=True,
         final_entropy_coef=0.01,
@@ -241,6 +297,7 @@ PRESETS: dict[str, TrainConfig] = {
         envs_per_thread=4,
         frame_skip=1,
         clip_rewards=False,
+        learning_rate=7e-4,
         total_steps=300_000,
         eval_minutes=0.0,
     ),

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import TrainConfig, ValueLoss
 
 
 def policy_loss(log_probs: Tensor, advantages: Tensor) -> Tensor:
@@ -18,13 +19,18 @@ def policy_loss(log_probs: Tensor, advantages: Tensor) -> Tensor:
     return -log_probs * advantages.detach()
 
 
-def value_loss(values: Tensor, returns: Tensor) -> Tensor:
-    """Return ``(R - V(s))^2`` per step; the return is a constant here.
+def value_loss(values: Tensor, returns: Tensor, kind: ValueLoss = "squared") -> Tensor:
+    """Return ``(R - V(s))^2``, or its linear continuation beyond an error of 1, per step.
+
+    The return is a constant here. ``smooth-l1`` is half the square up to there (Girshick 2015).
 
     Args:
         values: ``(N,)``.
         returns: ``(N,)``.
+        kind: ``squared`` or ``smooth-l1``.
     """
+    if kind == "smooth-l1":
+        return functional.smooth_l1_loss(values, returns.detach(), reduction="none")
     return (returns.detach() - values).square()
 
 
@@ -40,6 +46,7 @@ class Losses(NamedTuple):
     policy: Tensor
     value: Tensor
     entropy: Tensor
+    max_probability: Tensor  # of the likeliest action
 
 
 def actor_critic_losses(
@@ -70,9 +77,10 @@ def actor_critic_losses(
     all_log_probs = torch.log_softmax(logits, dim=-1)
     log_probs = all_log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)
     policy = policy_loss(log_probs, advantages).mean()
-    value = value_loss(values, returns).mean()
+    value = value_loss(values, returns, config.value_loss).mean()
     bonus = entropy(all_log_probs).mean()
     total = policy + config.value_coef * value - entropy_coef * bonus
     if config.loss_reduction == "sum":
         total = total * len(actions)
-    return Losses(total, policy.detach(), value.detach(), bonus.detach())
+    max_probability = all_log_probs.detach().amax(dim=-1).exp().mean()
+    return Losses(total, policy.detach(), value.detach(), bonus.detach(), max_probability)

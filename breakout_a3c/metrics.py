@@ -6,7 +6,7 @@ A3C has. The x axis is agent steps.
 
 import math
 import statistics
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torch.utils.tensorboard.summary import hparams
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.reports import WorkerReport
+from breakout_a3c.rollout import FinishedGame
 
 RECENT_GAMES = 100
 
@@ -39,6 +40,8 @@ class TrainingStatistics:
         self.truncated_games = 0
         self.updates_not_finite = 0
         self.reports_dropped = 0
+        self._new_games: list[FinishedGame] = []
+        self._returns_of_worker: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT_GAMES))
         self._weights: dict[str, float] = {}
         self._sums: dict[str, float] = {}
 
@@ -50,6 +53,8 @@ class TrainingStatistics:
             self.recent_lengths.append(game.episode_length)
             self.best_return = max(self.best_return, game.episode_return)
             self.truncated_games += game.truncated
+            self._returns_of_worker[report.worker_id].append(game.episode_return)
+        self._new_games += report.games
         if report.statistics is None:
             return
         self.updates_not_finite += report.statistics.not_finite
@@ -72,7 +77,27 @@ class TrainingStatistics:
             scalars["rollout/ep_len_mean"] = statistics.fmean(self.recent_lengths)
         scalars["rollout/games"] = self.games
         scalars["rollout/truncated_games"] = self.truncated_games
+        for worker_id, returns in sorted(self._returns_of_worker.items()):
+            scalars[f"workers/ep_rew_mean_{worker_id}"] = statistics.fmean(returns)
         return scalars
+
+    def take_games(self) -> list[FinishedGame]:
+        """Return the games that were heard of since the last call."""
+        games, self._new_games = self._new_games, []
+        return games
+
+
+def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
+    """Have Weights & Biases show what is written to TensorBoard in ``folder`` from now on.
+
+    Raises:
+        UserError: If its package is not installed.
+    """
+    try:
+        import wandb
+    except ImportError as error:
+        raise UserError("--wandb needs the package wandb: install it, or leave out --wandb.") from error
+    wandb.init(project="breakout-a3c", name=folder.name, dir=folder, config=config.to_dict(), sync_tensorboard=True)
 
 
 class MetricsWriter:
@@ -105,13 +130,18 @@ class MetricsWriter:
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
 
-    def write(self, scalars: dict[str, float], steps: int, animation: bytes = b"") -> None:
-        """Write scalars, and an animated GIF of a game if there is one, at ``steps``."""
+    def write(
+        self, scalars: dict[str, float], steps: int, games: Iterable[FinishedGame] = (), animation: bytes = b""
+    ) -> None:
+        """Write at ``steps`` scalars, each game's score and length, and an animated GIF of one if there is one."""
         try:
             if self._writer is None:
                 self._writer = SummaryWriter(str(self._folder), flush_secs=10)
             for tag, value in scalars.items():
                 self._writer.add_scalar(tag, value, steps)
+            for game in games:
+                self._writer.add_scalar("games/score", game.episode_return, steps)
+                self._writer.add_scalar("games/length", game.episode_length, steps)
             if animation:
                 image = Summary.Image(encoded_image_string=animation)
                 write_summary(self._writer, Summary(value=[Summary.Value(tag="eval/game", image=image)]), steps)

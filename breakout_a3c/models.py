@@ -63,6 +63,7 @@ def load_model(path: Path) -> Checkpoint:
     content |= {
         "parameters": parameters,
         "square_average": torch.zeros_like(parameters),
+        "gradient_average": torch.zeros(0),
         "best_evaluation": None,
         "recent_returns": [],
         "recent_lengths": [],

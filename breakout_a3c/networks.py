@@ -1,5 +1,6 @@
 """The actor-critic networks: one trunk, a policy head and a value head."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -28,11 +29,35 @@ class KnownConvolution(torch.autograd.Function):
         """Return the gradients of input, weight and bias."""
         x, weight, output = ctx.saved_tensors
         gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
-        gradients = torch.ops.aten.convolution_backward(
-            gradient, x, weight, [len(weight)], ctx.stride, (0, 0), (1, 1), False, (0, 0), 1,
-            (ctx.needs_input_grad[0], True, True),
-        )  # fmt: skip
-        return *gradients, None, None
+        _, to_weight, to_bias = torch.ops.aten.convolution_backward(
+            gradient, x, weight, [len(weight)], ctx.stride, (0, 0), (1, 1), False, (0, 0), 1, (False, True, True)
+        )
+        to_input = convolution_input_gradient(gradient, weight, ctx.stride[0]) if ctx.needs_input_grad[0] else None
+        return to_input, to_weight, to_bias, None, None
+
+
+def convolution_input_gradient(gradient: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """Return the gradient of a convolution's input, by a convolution that has no stride.
+
+    Each of ``stride ** 2`` phases of the input pixels has a small kernel of its own (Shi et al. 2016,
+    section 2.2). For the paper's second layer 12 us a frame, where convolution_backward takes 20.
+
+    Args:
+        gradient: ``(B, C, h, w)`` of the output, channels-last.
+        weight: ``(C, c, k, k)``, with k a multiple of ``stride``.
+        stride: Of the convolution.
+
+    Returns:
+        ``(B, c, (h - 1) * stride + k, (w - 1) * stride + k)``, channels-last.
+    """
+    channels, size = weight.shape[1], weight.shape[2] // stride
+    # (C, y, phase y, x, phase x, c) to (phase y, phase x, c; C, y, x), turned by 180 degrees.
+    kernels = weight.permute(0, 2, 3, 1).reshape(-1, size, stride, size, stride, channels).permute(2, 4, 5, 0, 1, 3)
+    kernels = kernels.flatten(0, 2).flip(2, 3).contiguous(memory_format=torch.channels_last)
+    phases = functional.conv2d(gradient, kernels, padding=size - 1).permute(0, 2, 3, 1)
+    batch, height, width, _ = phases.shape
+    pixels = phases.view(batch, height, width, stride, stride, channels).transpose(2, 3)
+    return pixels.reshape(batch, height * stride, width * stride, channels).permute(0, 3, 1, 2)
 
 
 class KnownDense(torch.autograd.Function):
@@ -147,10 +172,9 @@ class Heads(nn.Module):
         self.policy = nn.Linear(num_features, num_actions)
         self.value = nn.Linear(num_features, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``(B, num_features)`` to logits ``(B, A)`` and values ``(B,)``."""
-        features = features.float()
-        return self.policy(features), self.value(features).squeeze(-1)
+    def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map two times ``(B, num_features)`` to logits ``(B, A)`` and values ``(B,)``."""
+        return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
 
 
 def make_trunk(network: Network, observation_shape: tuple[int, ...]) -> ConvTrunk | DenseTrunk:
@@ -163,18 +187,26 @@ def make_trunk(network: Network, observation_shape: tuple[int, ...]) -> ConvTrun
 
 
 class ActorCritic(nn.Module):
-    """A policy and a value function on one trunk.
+    """A policy and a value function, on one trunk or on two.
 
     Args:
         network: Name of the trunk.
         observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
         num_actions: Size of the policy.
+        separate_value_network: Give the value function a trunk of its own.
     """
 
-    def __init__(self, network: Network, observation_shape: tuple[int, ...], num_actions: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        observation_shape: tuple[int, ...],
+        num_actions: int,
+        separate_value_network: bool = False,
+    ) -> None:
         super().__init__()
-        self.trunk = make_trunk(network, observation_shape)
-        self.heads = Heads(self.trunk.num_features, num_actions)
+        self._trunks = [make_trunk(network, observation_shape) for _ in range(1 + separate_value_network)]
+        self.trunks = nn.ModuleList(self._trunks)
+        self.heads = Heads(self._trunks[0].num_features, num_actions)
         self.num_actions = num_actions
         self._initialise()
 
@@ -193,10 +225,10 @@ class ActorCritic(nn.Module):
         return logits, values
 
     def act(self, observations: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return logits, values and the outputs of the trunk's layers, for ``replay``."""
-        outputs = self.trunk(observations)
-        logits, values = self.heads(outputs[-1])
-        return logits, values, outputs
+        """Return logits, values and the outputs of the trunks' layers, for ``replay``."""
+        outputs = [trunk(observations) for trunk in self._trunks]
+        logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
+        return logits, values, list(itertools.chain(*outputs))
 
     def replay(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return what ``act`` returned for ``observations``, differentiably.
@@ -204,7 +236,11 @@ class ActorCritic(nn.Module):
         The local parameters do not change during a rollout, so what acting computed serves the
         gradient, too: exact, and a forward pass is saved.
         """
-        logits, values = self.heads(self.trunk.replay(observations, outputs))
+        depth = len(outputs) // len(self._trunks)
+        features = [
+            trunk.replay(observations, outputs[i * depth : (i + 1) * depth]) for i, trunk in enumerate(self._trunks)
+        ]
+        logits, values = self.heads(features[0], features[-1])
         return logits, values
 
 

@@ -117,9 +117,9 @@ def compiled(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         try:
-            return numba.njit(signature, cache=True)(function)
+            return numba.njit(signature, cache=True, nogil=True)(function)
         except RuntimeError:  # no folder for it that can be written
-            return numba.njit(signature)(function)
+            return numba.njit(signature, nogil=True)(function)
 
     return decorate
 

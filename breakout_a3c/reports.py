@@ -110,6 +110,7 @@ class ReportSender:
                     "train/policy_loss": float(losses.policy),
                     "train/value_loss": float(losses.value),
                     "train/entropy": float(losses.entropy),
+                    "rollout/max_probability": float(losses.max_probability),
                     "train/grad_norm": grad_norm,
                     "async/staleness_updates": staleness,
                 }

@@ -1,6 +1,8 @@
 """Playing: a batch of games, and the rollouts that an actor-learner collects from it."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 from torch import Tensor
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import CARTPOLE, TrainConfig
 from breakout_a3c.environments import make_environment
 from breakout_a3c.networks import ActorCritic
 
@@ -41,14 +43,17 @@ class GameBatch:
     Args:
         config: How rewards and lost lives look to the learner.
         environments: The games, each with a seed of its own.
+        threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
     """
 
-    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]]) -> None:
+    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]], threads: int = 1) -> None:
         self._config = config
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
         self._finished: list[FinishedGame] = []
+        self._shares = [range(share, len(environments), threads) for share in range(threads)]
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __len__(self) -> int:
         """Return the number of games."""
@@ -65,25 +70,34 @@ class GameBatch:
             actions: One a game.
             observations: ``(B, *observation)``, filled with what to act on next.
         """
-        rewards = np.empty(len(self), np.float32)
-        terminated = np.zeros(len(self), np.bool_)
-        truncated = np.zeros(len(self), np.bool_)
-        last_observations: dict[int, NDArray[Any]] = {}
-        for index, (environment, action) in enumerate(zip(self._environments, actions, strict=True)):
-            observation, reward, game_over, was_truncated, info = environment.step(action)
-            self._returns[index] += float(reward)
-            self._lengths[index] += 1
-            rewards[index] = np.sign(float(reward)) if self._config.clip_rewards else reward
-            life_ended = self._config.terminal_on_life_loss and info.get("life_lost", False)
-            terminated[index] = game_over or life_ended
-            truncated[index] = was_truncated
-            if was_truncated:
-                last_observations[index] = observation
-            if game_over or was_truncated:
-                self._finish(index, was_truncated)
-                observation, _ = environment.reset()
-            observations[index] = observation
-        return StepOutcome(rewards, terminated, truncated, last_observations)
+        size = len(self)
+        outcome = StepOutcome(np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_), {})
+
+        def play_share(games: Iterable[int]) -> None:
+            for index in games:
+                self._step_game(index, actions[index], observations, outcome)
+
+        share_out = self._pool.map if self._pool else map
+        for _ in share_out(play_share, self._shares):
+            pass
+        return outcome
+
+    def _step_game(self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome) -> None:
+        """Play one step of game ``index``, and write what it brought to its place."""
+        config, environment = self._config, self._environments[index]
+        observation, reward, game_over, truncated, info = environment.step(action)
+        self._returns[index] += float(reward)
+        self._lengths[index] += 1
+        seen = np.sign(float(reward)) if config.clip_rewards else float(reward)
+        outcome.rewards[index] = config.reward_scale * seen
+        outcome.terminated[index] = game_over or (config.terminal_on_life_loss and info.get("life_lost", False))
+        outcome.truncated[index] = truncated
+        if truncated:
+            outcome.last_observations[index] = observation
+        if game_over or truncated:
+            self._finish(index, truncated)
+            observation, _ = environment.reset()
+        observations[index] = observation
 
     def _finish(self, index: int, truncated: bool) -> None:
         self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
@@ -126,7 +140,7 @@ class RolloutCollector:
 
     def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]], seed: int) -> None:
         length, batch = config.rollout_length, len(environments)
-        self._games = GameBatch(config, environments)
+        self._games = GameBatch(config, environments, game_threads(config))
         self._generator = torch.Generator().manual_seed(seed)
         first = torch.from_numpy(self._games.reset())
         # One row more than a rollout: what comes after it, which the next one begins with.
@@ -186,6 +200,13 @@ class RolloutCollector:
                 self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
 
 
+def game_threads(config: TrainConfig) -> int:
+    """Return how many threads play a learner's games: for a2c one a core, but CartPole holds Python's lock."""
+    if config.algorithm == "a3c" or config.game == CARTPOLE:
+        return 1
+    return min(config.threads, config.envs, os.cpu_count() or 1)
+
+
 def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Draw noise for which the argmax of logits plus noise is a sample of their softmax."""
     return -torch.empty(shape).exponential_(generator=generator).log_()
@@ -206,4 +227,9 @@ def make_network(config: TrainConfig, environment: gymnasium.Env[Any, Any]) -> A
     """Build the network of ``config`` for the observations and actions of ``environment``."""
     assert isinstance(environment.action_space, Discrete), f"{environment.action_space} is not discrete"
     assert environment.observation_space.shape is not None
-    return ActorCritic(config.network, environment.observation_space.shape, int(environment.action_space.n))
+    return ActorCritic(
+        config.network,
+        environment.observation_space.shape,
+        int(environment.action_space.n),
+        config.separate_value_network,
+    )

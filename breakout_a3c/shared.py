@@ -17,13 +17,13 @@ from breakout_a3c.networks import ActorCritic
 
 
 class SharedParameters:
-    """One flat float32 vector of parameters, RMSprop's statistics, and the run's counters.
+    """One flat float32 vector of parameters, the optimizer's statistics, and the run's counters.
 
     Passing it to a process shares the memory; nothing is copied.
 
     Args:
         parameters: ``(P,)`` float32 initial values.
-        config: RMSprop's constants and the number of actor-learners.
+        config: The optimizer's constants and the number of actor-learners.
     """
 
     def __init__(self, parameters: Tensor, config: TrainConfig) -> None:
@@ -32,9 +32,12 @@ class SharedParameters:
         self._config = config
         self.parameters = parameters.clone().share_memory_()
         self.square_average = torch.zeros_like(self.parameters).share_memory_()
+        averaged = len(parameters) if config.optimizer == "adam" else 0
+        self.gradient_average = torch.zeros(averaged).share_memory_()
         # One slot a worker, so that no two of them write the same word; the sums are the counts.
-        self.steps = torch.zeros(config.threads, dtype=torch.int64).share_memory_()
-        self.updates = torch.zeros(config.threads, dtype=torch.int64).share_memory_()
+        self.steps = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
+        self.updates = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
+        self.games = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
         self._stop = torch.zeros(1, dtype=torch.uint8).share_memory_()
         # time.monotonic() at which this run would have begun had it run without a break.
         self._began = torch.tensor([time.monotonic()], dtype=torch.float64).share_memory_()
@@ -44,19 +47,29 @@ class SharedParameters:
         """Share a copy of a network's parameters."""
         return cls(LocalParameters(network).float32_parameters(), config)
 
-    def restore(self, square_average: Tensor, steps: int, updates: int, minutes: float) -> None:
-        """Go on with a checkpoint's RMSprop statistics ``(P,)``, agent steps, updates, and minutes so far."""
-        self.square_average.copy_(square_average)
-        for counter, total in ((self.steps, steps), (self.updates, updates)):
+    def restore(self, averages: tuple[Tensor, Tensor], counts: tuple[int, int, int], minutes: float) -> None:
+        """Go on where a checkpoint was made.
+
+        Args:
+            averages: Of the squared gradients ``(P,)``, and Adam's of the gradients ``(P,)``, which begins
+                anew after another optimizer's ``(0,)``.
+            counts: Agent steps, updates and games.
+            minutes: Of training.
+        """
+        for average, values in zip((self.square_average, self.gradient_average), averages, strict=True):
+            if len(values) == len(average):
+                average.copy_(values)
+        for counter, total in zip((self.steps, self.updates, self.games), counts, strict=True):
             workers = len(counter)
             counter.fill_(total // workers)
             counter[0] += total % workers
         self._began[0] = time.monotonic() - minutes * 60
 
-    def count(self, worker_id: int, steps: int, updated: bool) -> None:
-        """Count a worker's rollout of ``steps`` agent steps, and whether it was pushed."""
+    def count(self, worker_id: int, steps: int, updated: bool, games: int) -> None:
+        """Count a worker's rollout of ``steps`` agent steps, whether it was pushed, and the games that ended in it."""
         self.steps[worker_id] += steps
         self.updates[worker_id] += updated
+        self.games[worker_id] += games
 
     def total_steps(self) -> int:
         """Return the agent steps of all actor-learners."""
@@ -66,13 +79,17 @@ class SharedParameters:
         """Return the updates of all actor-learners."""
         return int(self.updates.sum())
 
+    def total_games(self) -> int:
+        """Return the games that all actor-learners have finished."""
+        return int(self.games.sum())
+
     def minutes(self) -> float:
         """Return the minutes of training, those before a resume included."""
         return (time.monotonic() - float(self._began)) / 60
 
     def progress(self) -> float:
         """Return how much of the run is done, 0 to 1; it drives every schedule."""
-        return self._config.progress(self.total_steps(), self.minutes())
+        return self._config.progress(self.total_steps(), self.minutes(), self.total_games())
 
     def stop(self) -> None:
         """Tell every process to finish what it is doing and leave."""
@@ -85,11 +102,13 @@ class SharedParameters:
 
     @torch.no_grad()
     def push(self, gradient: Tensor, learning_rate: float) -> None:
-        """Apply one RMSprop update with shared statistics (Mnih et al. 2016, equations S2 and S3).
+        """Apply one update of RMSprop or Adam with shared statistics.
 
-        ``g <- alpha g + (1 - alpha) d^2``, then ``theta <- theta - lr d / sqrt(g + eps)`` as in the
-        paper, or ``theta <- theta - lr d / (sqrt(g / (1 - alpha^n)) + eps)``, where the number n of
-        updates corrects for ``g`` having started from zero.
+        RMSprop (Mnih et al. 2016, equations S2 and S3) is ``g <- alpha g + (1 - alpha) d^2``, then
+        ``theta <- theta - lr d / sqrt(g + eps)`` as in the paper, or ``theta <- theta - lr d /
+        (sqrt(g / (1 - alpha^n)) + eps)``, where the number n of updates corrects for ``g`` having
+        started from zero. Adam (Kingma and Ba 2015, algorithm 1) is the latter with a running mean
+        of the gradients in place of ``d``.
 
         Args:
             gradient: ``(P,)`` float32, finite.
@@ -102,16 +121,18 @@ class SharedParameters:
             root = (self.square_average + config.rmsprop_eps).sqrt_()
             self.parameters.addcdiv_(gradient, root, value=-learning_rate)
             return
-        # Adam without momentum is RMSprop; torch's fused one passes over memory once, not four times.
+        # Adam with beta1 = 0 is RMSprop, and its mean gradient the gradient itself; torch's fused Adam
+        # passes over memory once, not four times.
+        momentum = config.optimizer == "adam"
         adam(
             [self.parameters],
             [gradient],
-            exp_avgs=[gradient],  # without momentum the first moment is the gradient itself
+            exp_avgs=[self.gradient_average if momentum else gradient],
             exp_avg_sqs=[self.square_average],
             max_exp_avg_sqs=[],
             state_steps=[torch.tensor(float(self.total_updates()))],
             fused=True,
-            beta1=0.0,
+            beta1=config.adam_beta1 if momentum else 0.0,
             beta2=config.rmsprop_alpha,
             lr=learning_rate,
             weight_decay=0.0,
@@ -124,17 +145,17 @@ class SharedParameters:
 class LocalParameters:
     """A network's parameters as flat vectors, in the layout of the shared one.
 
-    The network's tensors become views of them, so that a pull is a copy per precision: ``[trunk |
+    The network's tensors become views of them, so that a pull is a copy per precision: ``[trunks |
     heads]``, in the order of ``parameters()``. Weights of convolutions are channels-last in it, as
     the convolutions want them.
 
     Args:
         network: Its parameters move into the flat vectors; their values stay.
-        precision: Of the trunk; the heads are float32.
+        precision: Of the trunks; the heads are float32.
     """
 
     def __init__(self, network: ActorCritic, precision: torch.dtype = torch.float32) -> None:
-        self._parts = [flatten_parameters(network.trunk, precision), flatten_parameters(network.heads, torch.float32)]
+        self._parts = [flatten_parameters(network.trunks, precision), flatten_parameters(network.heads, torch.float32)]
         self._parameters = list(network.parameters())
         self.size = sum(len(part) for part in self._parts)
         self._gradient = torch.empty(self.size)
@@ -146,7 +167,7 @@ class LocalParameters:
 
     @torch.no_grad()
     def pull(self, parameters: Tensor) -> None:
-        """Copy the shared parameters ``(P,)`` here, rounding the trunk to its precision."""
+        """Copy the shared parameters ``(P,)`` here, rounding the trunks to its precision."""
         for part, values in zip(self._parts, parameters.split([len(part) for part in self._parts]), strict=True):
             part.copy_(values)
 

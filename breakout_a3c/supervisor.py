@@ -53,14 +53,14 @@ class Supervisor:
         self._target = target
         self._config = config
         self._shared = shared
-        self._fruitless_deaths = [0] * config.threads
+        self._fruitless_deaths = [0] * config.actor_learners
         self.deaths = 0
         self.error = ""
         self._workers: dict[Connection, Worker] = {}
 
     def start(self) -> None:
         """Start all actor-learners."""
-        for worker_id in range(self._config.threads):
+        for worker_id in range(self._config.actor_learners):
             self._start(worker_id)
 
     @property

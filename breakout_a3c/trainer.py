@@ -19,7 +19,7 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.console import TrainingConsole, TrainingStatus
 from breakout_a3c.environments import make_environment
 from breakout_a3c.evaluator import Evaluation, Evaluator
-from breakout_a3c.metrics import MetricsWriter, TrainingStatistics
+from breakout_a3c.metrics import MetricsWriter, TrainingStatistics, mirror_to_wandb
 from breakout_a3c.networks import resolve_precision
 from breakout_a3c.processes import HANDLED_SIGNALS, Context
 from breakout_a3c.rollout import make_network
@@ -38,7 +38,7 @@ class TrainingPlan:
     """What to train, where to write, and what to start from.
 
     ``resume`` continues that run with its counters and curves; of ``initial``, only the weights are
-    used, for a new run. Messages call either of them ``source``.
+    used, for a new run. Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
     """
 
     config: TrainConfig
@@ -48,6 +48,7 @@ class TrainingPlan:
     resume: Checkpoint | None = None
     initial: Checkpoint | None = None
     source: Path = Path()
+    wandb: bool = False
 
 
 class Trainer:
@@ -67,6 +68,8 @@ class Trainer:
         self._shared = initial_parameters(plan)
         self._first_step = self._shared.total_steps()
         self._folder = RunFolder(plan.checkpoints, plan.run)
+        if plan.wandb:
+            mirror_to_wandb(plan.runs / plan.run, plan.config)
         self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
         self._console = TrainingConsole(plan.run)
         resume = plan.resume
@@ -171,6 +174,8 @@ class Trainer:
             longer += f" --total-steps {2 * config.total_steps}"
         if config.max_minutes and minutes >= config.max_minutes:
             longer += f" --max-minutes {2 * config.max_minutes:g}"
+        if config.max_episodes and self._shared.total_games() >= config.max_episodes:
+            longer += f" --max-episodes {2 * config.max_episodes}"
         say(f"saved:     {path}")
         say(f"see it:    python play.py {path} --render")
         say(f"measure:   python play.py {path} --episodes 100")
@@ -196,7 +201,7 @@ class Trainer:
             "async/updates_not_finite": self._statistics.updates_not_finite,
             "async/reports_dropped": self._statistics.reports_dropped,
         }
-        self._writer.write(scalars, self._shared.total_steps())
+        self._writer.write(scalars, self._shared.total_steps(), self._statistics.take_games())
 
     def _show_status(self) -> None:
         self._tell_trouble()
@@ -216,7 +221,7 @@ class Trainer:
                 evaluation=self._last_evaluation,
                 entropy=self._entropy,
                 workers_alive=self._supervisor.alive,
-                workers=self._config.threads,
+                workers=self._config.actor_learners,
                 deaths=self._supervisor.deaths,
                 updates_not_finite=self._statistics.updates_not_finite,
                 memory_mb=self._memory_mb,
@@ -242,6 +247,9 @@ class Trainer:
             left.append((self._config.total_steps - self._shared.total_steps()) / steps_per_second / 60)
         if self._config.max_minutes:
             left.append(self._config.max_minutes - self._shared.minutes())
+        if self._config.max_episodes and self._shared.total_games():
+            games = self._shared.total_games()
+            left.append(self._shared.minutes() * (self._config.max_episodes - games) / games)
         return max(0.0, min(left))
 
     def _checkpoint(self) -> Checkpoint:
@@ -251,6 +259,7 @@ class Trainer:
             run=self._plan.run,
             parameters=self._shared.parameters.clone(),
             square_average=self._shared.square_average.clone(),
+            gradient_average=self._shared.gradient_average.clone(),
             steps=self._shared.total_steps(),
             updates=self._shared.total_updates(),
             games=self._statistics.games,
@@ -287,7 +296,11 @@ class Trainer:
         if evaluation is None or checkpoint is None:
             return
         mean = self._last_evaluation = evaluation.result.mean
-        self._writer.write(evaluation_scalars(evaluation), checkpoint.steps, evaluation.animation)
+        self._console.say(
+            f"Evaluation after {checkpoint.minutes:.1f} minutes: mean score {mean:.1f} "
+            f"of {len(evaluation.result.games)} games."
+        )
+        self._writer.write(evaluation_scalars(evaluation), checkpoint.steps, animation=evaluation.animation)
         if self._best_evaluation is None or mean > self._best_evaluation:
             self._best_evaluation = mean
             try:
@@ -314,9 +327,11 @@ def announcement(plan: TrainingPlan) -> str:
     config = plan.config
     limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
     limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
+    limits.append(f"{config.max_episodes:,} games" if config.max_episodes else "")
     length = " or ".join(filter(None, limits)) or "no limit"
+    learners = "one learner" if config.actor_learners == 1 else f"{config.actor_learners} actor-learners"
     return (
-        f"Training {config.game} with {config.threads} actor-learners x {config.envs_per_thread} games.\n"
+        f"Training {config.game} by {config.algorithm.upper()} with {learners} x {config.games_each} games.\n"
         f"Length: {length}. Ctrl-C stops and saves.\n"
         f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: tensorboard --logdir {plan.runs}"
@@ -349,7 +364,9 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
         check_fits(source, shared.parameters.numel(), plan.source)
         shared.parameters.copy_(source.parameters)
     if plan.resume is not None:
-        shared.restore(plan.resume.square_average, plan.resume.steps, plan.resume.updates, plan.resume.minutes)
+        averages = (plan.resume.square_average, plan.resume.gradient_average)
+        counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)
+        shared.restore(averages, counts, plan.resume.minutes)
     return shared
 
 

@@ -27,6 +27,7 @@ def save_untrained(config: TrainConfig, root: Path) -> Path:
         run="untrained",
         parameters=parameters,
         square_average=torch.zeros_like(parameters),
+        gradient_average=torch.zeros(0),
         steps=12_345,
         updates=67,
         games=8,

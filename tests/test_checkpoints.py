@@ -27,6 +27,7 @@ def small_checkpoint(steps: int = 1000) -> Checkpoint:
         run="small",
         parameters=torch.randn(500, generator=generator),
         square_average=torch.rand(500, generator=generator),
+        gradient_average=torch.randn(500, generator=generator),
         steps=steps,
         updates=50,
         games=3,
@@ -58,7 +59,7 @@ def test_round_trip(saved: Path) -> None:
     assert list(saved.parent.iterdir()) == [saved], "no temporary file is left"
 
 
-@pytest.mark.parametrize("name", ["parameters", "square_average"])
+@pytest.mark.parametrize("name", ["parameters", "square_average", "gradient_average"])
 def test_what_is_not_finite_is_never_written(saved: Path, name: str) -> None:
     broken = replace(small_checkpoint(), **{name: torch.tensor([0.0, float("nan")])})
     with pytest.raises(ValueError, match="not finite"):
@@ -157,6 +158,7 @@ def test_foreign_files_are_refused_in_a_sentence(tmp_path: Path, monkeypatch: py
         {"parameters": torch.full((500,), float("inf"))},
         {"square_average": -torch.ones(500)},
         {"square_average": torch.ones(3)},
+        {"gradient_average": torch.ones(3)},
         {"config": {"game": "breakout", "threads": 0}},
         {"config": {"nonsense": 1}},
         {"run": 3},

@@ -67,7 +67,7 @@ def test_progress_follows_the_nearer_limit(
     total_steps: int | None, max_minutes: float | None, steps: int, minutes: float, expected: float
 ) -> None:
     config = replace(BREAKOUT, total_steps=total_steps, max_minutes=max_minutes)
-    assert config.progress(steps, minutes) == pytest.approx(expected)
+    assert config.progress(steps, minutes, 0) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("limit", [{"total_steps": 0}, {"max_minutes": 0.0}])
@@ -76,7 +76,7 @@ def test_a_limit_of_zero_is_never_no_limit(limit: dict[str, Any]) -> None:
         config = replace(BREAKOUT, **({"total_steps": None} | limit))
     except UserError:
         return
-    assert config.progress(1, 1.0) == 1.0
+    assert config.progress(1, 1.0, 0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_near_misses_of_a_type_are_refused(name: str, value: Any) -> None:
 
 
 def test_a_whole_number_will_do_for_a_fraction() -> None:
-    assert TrainConfig(gamma=1, max_minutes=30).progress(0, 15) == 0.5
+    assert TrainConfig(gamma=1, max_minutes=30).progress(0, 15, 0) == 0.5
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ def count(module: nn.Module) -> int:
 
 def slow_forward(network: ActorCritic, observations: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the network from the papers' words: pixels / 255 in NCHW, ReLU after every layer."""
-    assert isinstance(network.trunk, ConvTrunk)
+    assert isinstance(network.trunks[0], ConvTrunk)
     x = observations.permute(0, 3, 1, 2).contiguous().float() / 255
-    for layer, stride in zip(network.trunk.convolutions, (4, 2, 1), strict=False):
+    for layer, stride in zip(network.trunks[0].convolutions, (4, 2, 1), strict=False):
         assert isinstance(layer, nn.Conv2d)
         x = functional.relu(functional.conv2d(x, layer.weight.contiguous(), layer.bias, stride))
     x = torch.stack([image.permute(1, 2, 0).contiguous().reshape(-1) for image in x])
-    x = functional.relu(x @ network.trunk.dense.weight.T + network.trunk.dense.bias)
+    x = functional.relu(x @ network.trunks[0].dense.weight.T + network.trunks[0].dense.bias)
     policy, value = network.heads.policy, network.heads.value
     return x @ policy.weight.T + policy.bias, (x @ value.weight.T + value.bias)[:, 0]
 
@@ -54,7 +54,7 @@ def slow_forward(network: ActorCritic, observations: Tensor) -> tuple[Tensor, Te
     ],
 )
 def test_sizes_are_the_papers(network: Network, convolutions: list[int], dense_inputs: int, dense: int) -> None:
-    trunk = ActorCritic(network, ATARI, 4).trunk
+    trunk = ActorCritic(network, ATARI, 4).trunks[0]
     assert isinstance(trunk, ConvTrunk)
     assert [count(layer) for layer in trunk.convolutions] == convolutions
     assert trunk.dense.in_features == dense_inputs
@@ -139,7 +139,7 @@ def test_gradients_are_the_slow_ones() -> None:
 def test_the_trunk_runs_in_bf16_and_the_heads_in_float32() -> None:
     made, observations = make_network(), make_observations("paper", 3)
     expected = made(observations)
-    made.trunk.to(torch.bfloat16)
+    made.trunks[0].to(torch.bfloat16)
     logits, values = made(observations)
     assert {output.dtype for output in made.act(observations)[2]} == {torch.bfloat16}
     assert logits.dtype == values.dtype == torch.float32

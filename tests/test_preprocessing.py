@@ -159,10 +159,10 @@ def test_loops_are_compiled_with_and_without_a_folder_to_keep_them_in(
 ) -> None:
     njit = numba.njit
 
-    def without_a_folder(signature: str, cache: bool = False) -> object:
+    def without_a_folder(signature: str, nogil: bool, cache: bool = False) -> object:
         if cache and not writable:
             raise RuntimeError("cannot cache function: no locator available")
-        return njit(signature, cache=cache)
+        return njit(signature, nogil=nogil, cache=cache)
 
     monkeypatch.setattr(numba, "njit", without_a_folder)
 

@@ -21,7 +21,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add(sender: ReportSender, value: float = 1.0, pushed: bool = True, games: int = 0) -> None:
-    losses = Losses(*(torch.tensor(value) for _ in range(4)))
+    losses = Losses(*(torch.tensor(value) for _ in range(5)))
     sender.add(pushed, losses, value, 3, ADVANTAGES, RETURNS, [GAME] * games)
 
 

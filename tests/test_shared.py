@@ -15,6 +15,7 @@ from breakout_a3c.networks import ActorCritic, ConvTrunk
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 CONFIG = replace(PRESETS["cartpole"], threads=3, rmsprop_alpha=0.9, rmsprop_eps=0.01)
+NOTHING = torch.zeros(0)
 START, FIRST, SECOND = [1.0, -2.0, 0.5], [0.3, -4.0, 0.0], [0.0, 2.0, 1.0]
 LEARNING_RATE = 0.05
 
@@ -47,6 +48,37 @@ def rmsprop_by_hand(gradients: list[list[float]], inside_root: bool) -> tuple[li
     return theta, g
 
 
+def adam_by_hand(gradients: list[list[float]]) -> tuple[list[float], list[float], list[float]]:
+    """Kingma and Ba 2015, algorithm 1, in plain Python; also both of its averages."""
+    theta, m, v = list(START), [0.0] * 3, [0.0] * 3
+    for n, gradient in enumerate(gradients, start=1):
+        for i, d in enumerate(gradient):
+            m[i] = 0.8 * m[i] + 0.2 * d
+            v[i] = 0.9 * v[i] + 0.1 * d * d
+            theta[i] -= LEARNING_RATE * (m[i] / (1 - 0.8**n)) / (math.sqrt(v[i] / (1 - 0.9**n)) + 0.01)
+    return theta, m, v
+
+
+def test_three_updates_of_adam_by_hand() -> None:
+    shared = SharedParameters(torch.tensor(START), replace(CONFIG, optimizer="adam", adam_beta1=0.8))
+    gradients: list[list[float]] = []
+    for gradient in (FIRST, SECOND, [0.0, 0.0, 0.0]):
+        gradients.append(gradient)
+        shared.push(torch.tensor(gradient), LEARNING_RATE)
+        shared.count(0, steps=5, updated=True, games=0)
+        theta, m, v = adam_by_hand(gradients)
+        torch.testing.assert_close(shared.parameters, torch.tensor(theta))
+        torch.testing.assert_close(shared.gradient_average, torch.tensor(m))
+        torch.testing.assert_close(shared.square_average, torch.tensor(v))
+
+
+@pytest.mark.parametrize(("saved", "expected"), [([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]), ([], [0.0, 0.0, 0.0])])
+def test_adams_mean_gradient_is_restored_or_begins_anew(saved: list[float], expected: list[float]) -> None:
+    shared = SharedParameters(torch.tensor(START), replace(CONFIG, optimizer="adam"))
+    shared.restore((torch.ones(3), torch.tensor(saved)), (10, 2, 1), minutes=0.0)
+    torch.testing.assert_close(shared.gradient_average, torch.tensor(expected))
+
+
 @pytest.mark.parametrize("inside_root", [False, True])
 @pytest.mark.parametrize("second", [SECOND, [0.0, 0.0, 0.0]], ids=["another gradient", "no gradient"])
 def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
@@ -56,7 +88,7 @@ def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
     for gradient in (FIRST, second):
         gradients.append(gradient)
         shared.push(torch.tensor(gradient), LEARNING_RATE)
-        shared.count(len(gradients) - 1, steps=5, updated=True)
+        shared.count(len(gradients) - 1, steps=5, updated=True, games=0)
         theta, g = rmsprop_by_hand(gradients, inside_root)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
         torch.testing.assert_close(shared.square_average, torch.tensor(g))
@@ -73,7 +105,7 @@ def test_the_first_step_is_no_longer_than_the_learning_rate() -> None:
 def test_late_updates_are_not_corrected() -> None:
     """After a resume at many updates the mean square is taken as it is."""
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    shared.restore(torch.tensor([4.0, 4.0, 4.0]), steps=10**7, updates=10**6, minutes=0.0)
+    shared.restore((torch.full((3,), 4.0), NOTHING), (10**7, 10**6, 0), minutes=0.0)
     shared.push(torch.tensor([2.0, 2.0, 2.0]), LEARNING_RATE)
     torch.testing.assert_close(shared.parameters, torch.tensor(START) - LEARNING_RATE * 2 / (2 + 0.01))
 
@@ -161,8 +193,8 @@ def test_the_networks_tensors_are_views_of_the_flat_vector(network: Network) -> 
 def test_the_vector_is_the_trunk_then_the_heads_channels_last() -> None:
     made = make_network("paper")
     local = LocalParameters(made)
-    assert isinstance(made.trunk, ConvTrunk)
-    weight = made.trunk.convolutions[0].weight
+    assert isinstance(made.trunks[0], ConvTrunk)
+    weight = made.trunks[0].convolutions[0].weight
     assert isinstance(weight, Tensor)
     assert weight.is_contiguous(memory_format=torch.channels_last)
     values = torch.arange(local.size, dtype=torch.float32)
@@ -193,14 +225,14 @@ def test_a_pull_after_a_push_brings_equal_parameters(network: Network) -> None:
 def test_bf16_is_the_trunks_alone() -> None:
     made, observations = make_network("paper"), make_observations("paper")
     local = LocalParameters(made, torch.bfloat16)
-    assert {parameter.dtype for parameter in made.trunk.parameters()} == {torch.bfloat16}
+    assert {parameter.dtype for parameter in made.trunks[0].parameters()} == {torch.bfloat16}
     assert {parameter.dtype for parameter in made.heads.parameters()} == {torch.float32}
     differentiate(made, observations)
     gradient, _ = local.take_gradient(0.5)
     assert gradient.dtype == local.float32_parameters().dtype == torch.float32
     parameters = torch.full((local.size,), 1 + 2**-12)
     local.pull(parameters)
-    trunk_size = sum(parameter.numel() for parameter in made.trunk.parameters())
+    trunk_size = sum(parameter.numel() for parameter in made.trunks[0].parameters())
     rounded = local.float32_parameters()
     assert (rounded[:trunk_size] == 1).all(), "bf16 has 8 bits of mantissa"
     assert torch.equal(rounded[trunk_size:], parameters[trunk_size:])
@@ -219,7 +251,7 @@ def test_bf16_gradients_are_nearly_float32s() -> None:
 def test_memory_is_shared() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
     tensors = [value for value in vars(shared).values() if isinstance(value, Tensor)]
-    assert len(tensors) == 6
+    assert len(tensors) == 8
     assert all(tensor.is_shared() for tensor in tensors)
 
 
@@ -238,27 +270,32 @@ def test_parameters_of_another_kind_are_refused(wrong: Tensor) -> None:
 
 def test_counters_are_sums_of_one_slot_a_worker() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    for worker_id, steps, updated in ((0, 40, True), (2, 7, False), (2, 3, True)):
-        shared.count(worker_id, steps, updated)
-    assert (shared.steps.tolist(), shared.updates.tolist()) == ([40, 0, 10], [1, 0, 1])
-    assert (shared.total_steps(), shared.total_updates()) == (50, 2)
+    for worker_id, steps, updated, games in ((0, 40, True, 0), (2, 7, False, 1), (2, 3, True, 2)):
+        shared.count(worker_id, steps, updated, games)
+    counters = (shared.steps, shared.updates, shared.games)
+    assert [counter.tolist() for counter in counters] == [[40, 0, 10], [1, 0, 1], [0, 0, 3]]
+    assert (shared.total_steps(), shared.total_updates(), shared.total_games()) == (50, 2, 3)
 
 
 def test_steps_do_not_overflow_32_bits() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    shared.count(0, 2**33, True)
+    shared.count(0, 2**33, True, 0)
     assert shared.total_steps() == 2**33
 
 
-@pytest.mark.parametrize("totals", [(0, 0), (1, 2), (1000, 334)])
-def test_a_restored_run_goes_on_with_its_counts(totals: tuple[int, int]) -> None:
+def totals(shared: SharedParameters) -> tuple[int, int, int]:
+    return shared.total_steps(), shared.total_updates(), shared.total_games()
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 0), (1, 2, 3), (1000, 334, 7)])
+def test_a_restored_run_goes_on_with_its_counts(counts: tuple[int, int, int]) -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    shared.count(1, 5, True)
-    shared.restore(torch.tensor([1.0, 4.0, 9.0]), *totals, minutes=2.0)
-    assert (shared.total_steps(), shared.total_updates()) == totals
+    shared.count(1, 5, True, 1)
+    shared.restore((torch.tensor([1.0, 4.0, 9.0]), NOTHING), counts, minutes=2.0)
+    assert totals(shared) == counts
     assert shared.square_average.tolist() == [1.0, 4.0, 9.0]
-    shared.count(2, 7, True)
-    assert (shared.total_steps(), shared.total_updates()) == (totals[0] + 7, totals[1] + 1)
+    shared.count(2, 7, True, 1)
+    assert totals(shared) == (counts[0] + 7, counts[1] + 1, counts[2] + 1)
     assert all(value.is_shared() for value in vars(shared).values() if isinstance(value, Tensor))
 
 
@@ -269,7 +306,7 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
     assert shared.minutes() == pytest.approx(0.0, abs=1e-6)
     now += 90
     assert shared.minutes() == pytest.approx(1.5)
-    shared.restore(shared.square_average, 0, 0, minutes=100.0)
+    shared.restore((shared.square_average, NOTHING), (0, 0, 0), minutes=100.0)
     now += 60
     assert shared.minutes() == pytest.approx(101.0)
 
@@ -279,12 +316,13 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"total_steps": 1000, "max_minutes": None}, 0.25),
         ({"total_steps": 1000, "max_minutes": 100.0}, 0.5),
+        ({"total_steps": 1000, "max_minutes": 100.0, "max_episodes": 100}, 0.9),
         ({"total_steps": 100, "max_minutes": None}, 1.0),
     ],
 )
-def test_progress_is_by_steps_and_minutes(limits: dict[str, Any], expected: float) -> None:
+def test_progress_is_by_steps_minutes_and_games(limits: dict[str, Any], expected: float) -> None:
     shared = SharedParameters(torch.tensor(START), replace(CONFIG, **limits))
-    shared.restore(shared.square_average, 250, 0, minutes=50.0)
+    shared.restore((shared.square_average, NOTHING), (250, 0, 90), minutes=50.0)
     assert shared.progress() == pytest.approx(expected, abs=1e-3)
 
 
