@@ -97,6 +97,7 @@ def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
         import wandb
     except ImportError as error:
         raise UserError("--wandb needs the package wandb: install it, or leave out --wandb.") from error
+    folder.mkdir(parents=True, exist_ok=True)
     wandb.init(project="breakout-a3c", name=folder.name, dir=folder, config=config.to_dict(), sync_tensorboard=True)
 
 

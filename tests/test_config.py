@@ -155,3 +155,15 @@ def test_messages_are_one_sentence() -> None:
             TrainConfig(**{name: value})
         assert str(caught.value).endswith(".")
         assert "\n" not in str(caught.value)
+
+
+def test_adam_has_no_epsilon_inside_the_root() -> None:
+    with pytest.raises(UserError, match="leave it out with --optimizer adam"):
+        replace(BREAKOUT, optimizer="adam", rmsprop_eps_inside_root=True)
+
+
+def test_a2c_has_one_learner_with_all_games() -> None:
+    a3c = replace(BREAKOUT, threads=3, envs_per_thread=5, envs=7)
+    assert (a3c.actor_learners, a3c.games_each) == (3, 5)
+    a2c = replace(a3c, algorithm="a2c")
+    assert (a2c.actor_learners, a2c.games_each) == (1, 7)

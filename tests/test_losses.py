@@ -54,6 +54,26 @@ def test_terms_are_one_number_a_step() -> None:
     assert entropy(torch.full((2, 4), 0.25).log()).tolist() == pytest.approx([math.log(4)] * 2)
 
 
+def test_smooth_l1_is_half_the_square_and_then_a_line() -> None:
+    values = leaf(torch.tensor([0.0, 0.0, 0.0]))
+    errors = value_loss(values, torch.tensor([0.5, -1.0, 4.0]), "smooth-l1")
+    torch.testing.assert_close(errors, torch.tensor([0.125, 0.5, 3.5]))
+    errors.sum().backward()
+    torch.testing.assert_close(values.grad, torch.tensor([-0.5, 1.0, -1.0]))
+
+
+def test_the_configs_value_loss_is_used() -> None:
+    errors = RETURNS - VALUES
+    smooth = [float(0.5 * e * e if abs(e) < 1 else abs(e) - 0.5) for e in errors]
+    losses = make_losses(PROBABILITIES.log(), value_loss="smooth-l1", value_coef=0.5)
+    assert float(losses.value) == pytest.approx(sum(smooth) / 3)
+    assert float(losses.total - losses.policy) == pytest.approx(0.5 * sum(smooth) / 3)
+
+
+def test_the_largest_probability_is_a_mean_over_the_steps() -> None:
+    assert float(make_losses(PROBABILITIES.log()).max_probability) == pytest.approx((0.5 + 0.5 + 0.7) / 3)
+
+
 def test_policy_gradient_by_hand() -> None:
     logits = leaf(PROBABILITIES.log())
     make_losses(logits).total.backward()

@@ -1,6 +1,9 @@
 import math
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -8,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from breakout_a3c.config import BREAKOUT
 from breakout_a3c.curves import draw_curves, read_curve
 from breakout_a3c.errors import UserError
-from breakout_a3c.metrics import MetricsWriter, TrainingStatistics
+from breakout_a3c.metrics import MetricsWriter, TrainingStatistics, mirror_to_wandb
 from breakout_a3c.reports import UpdateStatistics, WorkerReport
 from breakout_a3c.rollout import FinishedGame
 
@@ -40,6 +43,44 @@ def test_means_are_weighted_by_updates_and_begin_anew() -> None:
     statistics.add(report(count=3, entropy=math.nan))
     assert statistics.take_scalars()["entropy"] == pytest.approx(1.75)
     assert "entropy" not in statistics.take_scalars()
+
+
+def test_each_game_is_written_once_and_each_worker_has_its_mean(tmp_path: Path) -> None:
+    statistics = TrainingStatistics()
+    for worker_id, returns in ((0, [1.0, 3.0]), (2, [8.0]), (0, [5.0])):
+        games = [FinishedGame(value, 10 * int(value), False) for value in returns]
+        statistics.add(WorkerReport(worker_id, games))
+    scalars = statistics.take_scalars()
+    assert {name: value for name, value in scalars.items() if name.startswith("workers/")} == {
+        "workers/ep_rew_mean_0": 3.0,
+        "workers/ep_rew_mean_2": 8.0,
+    }
+    writer = MetricsWriter(tmp_path, BREAKOUT, 0)
+    writer.write(scalars, 100, statistics.take_games())
+    writer.write(scalars, 200, statistics.take_games())
+    writer.close()
+    events = read(tmp_path)
+    assert [(point.step, point.value) for point in events.Scalars("games/score")] == [
+        (100, 1.0), (100, 3.0), (100, 8.0), (100, 5.0),
+    ]  # fmt: skip
+    assert [point.value for point in events.Scalars("games/length")] == [10, 30, 80, 50]
+
+
+def test_wandb_mirrors_the_run_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    wandb = ModuleType("wandb")
+    wandb.init = lambda **settings: calls.append(settings)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    mirror_to_wandb(tmp_path / "a-run", BREAKOUT)
+    (call,) = calls
+    assert (call["name"], call["sync_tensorboard"], call["config"]["seed"]) == ("a-run", True, BREAKOUT.seed)
+    assert call["dir"].is_dir(), "it writes there"
+
+
+def test_without_wandb_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UserError, match="install it, or leave out --wandb"):
+        mirror_to_wandb(tmp_path, BREAKOUT)
 
 
 def test_a_resume_hides_the_points_after_it_and_goes_on(tmp_path: Path) -> None:

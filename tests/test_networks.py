@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from breakout_a3c.config import Network, Precision
-from breakout_a3c.networks import ActorCritic, ConvTrunk, resolve_precision
+from breakout_a3c.networks import ActorCritic, ConvTrunk, convolution_input_gradient, resolve_precision
 from breakout_a3c.shared import LocalParameters
 
 ATARI = (84, 84, 4)
@@ -123,6 +123,34 @@ def test_replay_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
     for ours, autograds in zip(*gradients, strict=True):
         tolerance = (0.02 if precision == torch.bfloat16 else 1e-4) * float(autograds.abs().max())
         torch.testing.assert_close(ours, autograds, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("network", ["paper", "mlp"])
+def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Network) -> None:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
+    observations = make_observations(network, 5)
+    logits, values, outputs = made.act(observations)
+    replayed = made.replay(observations, [output.detach() for output in outputs])
+    torch.testing.assert_close(replayed, (logits, values))
+    policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
+    for loss, concerned, other in ((logits, policy_trunk, value_trunk), (values, value_trunk, policy_trunk)):
+        for output in (loss, replayed[0] if loss is logits else replayed[1]):
+            total = output.square().sum()
+            assert all(bool(g.any()) for g in torch.autograd.grad(total, concerned, retain_graph=True))
+            grads = torch.autograd.grad(total, other, retain_graph=True, allow_unused=True)
+            assert all(gradient is None for gradient in grads)
+
+
+@pytest.mark.parametrize(("side", "kernel", "stride", "channels"), [(20, 4, 2, 16), (9, 3, 1, 64), (84, 8, 4, 4)])
+def test_the_input_gradient_of_a_convolution_is_autograds(side: int, kernel: int, stride: int, channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, channels, side, side, generator=generator).requires_grad_()
+    weight = torch.randn(8, channels, kernel, kernel, generator=generator)
+    output = functional.conv2d(x, weight, stride=stride)
+    gradient = torch.randn(output.shape, generator=generator)
+    (expected,) = torch.autograd.grad(output, x, gradient)
+    torch.testing.assert_close(convolution_input_gradient(gradient, weight, stride), expected, atol=1e-3, rtol=1e-4)
 
 
 def test_gradients_are_the_slow_ones() -> None:

@@ -1,5 +1,6 @@
 """What the learner sees of a game, checked on games whose every step is written down."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,8 +17,10 @@ from breakout_a3c.environments import AtariGame
 from breakout_a3c.networks import ActorCritic
 from breakout_a3c.rollout import (
     FinishedGame,
+    GameBatch,
     Rollout,
     RolloutCollector,
+    game_threads,
     gumbel_noise,
     make_environments,
     make_network,
@@ -302,3 +305,53 @@ def test_the_network_fits_the_game() -> None:
     network = make_network(config, AtariGame("pong"))
     assert network.num_actions == 6
     assert make_network(PRESETS["cartpole"], ScriptedGame(ON)).num_actions == 2
+
+
+def test_rewards_are_scaled_after_they_are_clipped() -> None:
+    for clip, expected in ((True, [0.5, 0.0, -0.5]), (False, [2.0, 0.0, -3.5])):
+        config = replace(PRESETS["breakout"], clip_rewards=clip, reward_scale=0.5)
+        games = GameBatch(config, [ScriptedGame(Step(4.0), Step(0.0), Step(-7.0, terminated=True))])
+        observations = games.reset()
+        assert [float(games.step([0], observations).rewards[0]) for _ in range(3)] == expected
+        assert [game.episode_return for game in games.take_finished()] == [-3.0], "raw, whatever the learner sees"
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_games_played_by_threads_are_the_same_games(threads: int) -> None:
+    config = replace(PRESETS["breakout"], precision="float32")
+    outcomes = []
+    for number in (1, threads):
+        games = GameBatch(config, make_environments(config, [2, 4, 6, 8, 10]), number)
+        observations = games.reset()
+        choices = np.random.default_rng(0).integers(3, size=(60, 5)).tolist()
+        rows = []
+        for actions in choices:
+            outcome = games.step(actions, observations)
+            rows.append([observations.copy(), *outcome[:3]])
+        outcomes.append(rows)
+    for alone, together in zip(*outcomes, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_an_error_in_a_thread_reaches_the_learner() -> None:
+    games = GameBatch(PRESETS["breakout"], [ScriptedGame(Step()), ScriptedGame()], 2)
+    observations = games.reset()
+    with pytest.raises(IndexError):
+        games.step([0, 0], observations)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cores", "expected"),
+    [
+        ({}, 4, 1),
+        ({"algorithm": "a2c"}, 4, 4),
+        ({"algorithm": "a2c", "threads": 2}, 4, 2),
+        ({"algorithm": "a2c", "envs": 3}, 4, 3),
+    ],
+)
+def test_only_the_one_learner_of_a2c_plays_with_threads(
+    changes: dict[str, Any], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert game_threads(replace(PRESETS["breakout"], **changes)) == expected
+    assert game_threads(replace(PRESETS["cartpole"], algorithm="a2c")) == 1
