@@ -3,7 +3,7 @@ PYTHON ?= python3
 THREADS ?= 8
 BIN := .venv/bin
 
-.PHONY: help train play test check curves bench clean
+.PHONY: help train play test test-all check curves bench compare clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -38,11 +38,17 @@ check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check ## Run the checks and the tests
+test: check ## Run the checks and the tests, in a few minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: check ## The same, and that every method learns
 	$(BIN)/python -m pytest
 
 bench: .venv/installed ## Measure the speed beside the bare emulator's
 	$(BIN)/python benchmarks/throughput.py
+
+compare: .venv/installed ## Train with every method, and draw them side by side
+	$(BIN)/python benchmarks/compare.py
 
 clean: ## Remove the virtual environment and caches; checkpoints and runs stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

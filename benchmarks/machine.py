@@ -1,9 +1,12 @@
-"""What a benchmark ran on, for its result file."""
+"""What a benchmark ran on, and how its result is kept."""
 
 import datetime
+import json
 import os
 import platform
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,3 +28,13 @@ def describe_machine() -> dict[str, object]:
         "kernel": platform.release(),
         **program_versions(),
     }
+
+
+def write_result(result: dict[str, Any], path: Path) -> None:
+    """Write a result, innermost lists and rows in one line each; what was there stays until it is complete."""
+    text = json.dumps(result, indent=1)
+    text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
+    text = re.sub(r"\{[^{}]*\}", lambda match: " ".join(match[0].split()), text)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text + "\n")
+    temporary.replace(path)

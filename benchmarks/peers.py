@@ -6,7 +6,6 @@ its faster way. The script makes a virtual environment for it.
 """
 
 import argparse
-import json
 import os
 import struct
 import subprocess
@@ -20,7 +19,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import Contender, run_rounds, started, training
 from breakout_a3c.config import PRESETS
 from breakout_a3c.processes import Context, process_context
@@ -93,7 +92,7 @@ def main() -> None:
         speeds = f"{row['peer']['steps_per_second']:,} | {row['ours']['steps_per_second']:,}"
         print(f"| {network} | {speeds} | {row['times_as_fast']:.1f} times as fast |")
     result = {"command": " ".join(sys.argv), "sb3": SB3, "machine": describe_machine(), "rows": rows}
-    options.output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(result, options.output)
     print(f"\n{options.output}")
 
 

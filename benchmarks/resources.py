@@ -5,7 +5,6 @@ not this script's go to ``train.py``.
 """
 
 import argparse
-import json
 import signal
 import statistics
 import subprocess
@@ -18,7 +17,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, write_result
 
 HERE = Path(__file__).parent
 SAMPLE_SECONDS = 10.0
@@ -87,8 +86,7 @@ def main() -> None:
         training.wait()
     summary = summarise(series)
     result = {"command": " ".join(sys.argv), "machine": describe_machine(), "summary": summary, "series": series}
-    text = json.dumps(result, indent=1)
-    options.output.write_text(text + "\n")
+    write_result(result, options.output)
     for name, value in summary.items():
         print(f"{name}: {value}")
 

@@ -5,7 +5,6 @@ actor-learners; see slices.py.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -22,7 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import Contender, run_rounds, started, training
 from breakout_a3c.actor_learner import learn
 from breakout_a3c.config import PRESETS
@@ -178,7 +177,7 @@ def main() -> None:
         "rows": rows,
         "us_per_step_of_one_actor_learner": breakdown,
     }
-    options.output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(result, options.output)
     print(f"\n{options.output}")
 
 

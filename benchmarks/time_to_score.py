@@ -9,7 +9,6 @@ script can be stopped and called again.
 
 import argparse
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import run_rounds
 from benchmarks.throughput import emulators, run_bare_emulator
 from breakout_a3c.evaluation import Protocol
@@ -69,7 +68,7 @@ def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, ou
         "drifted": abs(after / before - 1) > MAX_DRIFT,
         "snapshots": [],
     }
-    write(result, result_file)
+    write_result(result, result_file)
     return result
 
 
@@ -90,17 +89,8 @@ def evaluate_snapshots(context: Context, result: dict[str, Any], folder: Path, o
         kept = ("mean", "standard_error", "median", "min", "max", "truncated_games", "distinct_games", "seed")
         snapshot = {"minutes": round(checkpoint.minutes, 2), "steps": checkpoint.steps}
         result["snapshots"].append(snapshot | {key: facts[key] for key in kept})
-        write(result, output / f"seed-{result['seed']}.json")
+        write_result(result, output / f"seed-{result['seed']}.json")
         print(f"seed {result['seed']}, {checkpoint.minutes:.1f} minutes: {facts['mean']:.1f}", flush=True)
-
-
-def write(result: dict[str, Any], path: Path) -> None:
-    """Keep a result, readable and in one piece."""
-    text = json.dumps(result, indent=1)
-    text = re.sub(r"\{[^{}\[\]]*\}", lambda match: " ".join(match[0].split()), text)  # a line a snapshot
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text + "\n")
-    temporary.replace(path)
 
 
 def first_crossing(result: dict[str, Any], target: float) -> tuple[float, int] | None:

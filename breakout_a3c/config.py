@@ -267,6 +267,20 @@ def check_field(spec: "Field[Any]", value: Any) -> None:
 
 
 BREAKOUT = TrainConfig()
+# CartPole-v1, which counts as solved at a mean return of 475.
+CARTPOLE_A3C = replace(
+    BREAKOUT,
+    game=CARTPOLE,
+    network="mlp",
+    precision="float32",
+    threads=3,
+    envs_per_thread=4,
+    frame_skip=1,
+    clip_rewards=False,
+    learning_rate=7e-4,
+    total_steps=300_000,
+    eval_minutes=0.1,
+)
 
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
@@ -287,19 +301,37 @@ PRESETS: dict[str, TrainConfig] = {
         max_grad_norm=40.0,
         loss_reduction="sum",
     ),
-    # CartPole-v1, solved at a mean return of 475.
-    "cartpole": replace(
-        BREAKOUT,
-        game=CARTPOLE,
-        network="mlp",
-        precision="float32",
-        threads=3,
-        envs_per_thread=4,
-        frame_skip=1,
-        clip_rewards=False,
-        learning_rate=7e-4,
-        total_steps=300_000,
-        eval_minutes=0.0,
+    "cartpole": CARTPOLE_A3C,
+    # One learner with 40 games: an update sees ten times as many steps, and its rate is four times as high.
+    "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3, total_steps=500_000),
+    # The online method: an update after each step, from one-step targets. Rewards are small beside the entropy
+    # bonus: a value function that knows nothing yet calls every action good, and the first one would take all.
+    "td-actor-critic": replace(
+        CARTPOLE_A3C,
+        threads=1,
+        envs_per_thread=1,
+        rollout_length=1,
+        gae_lambda=0.0,
+        gamma=0.98,
+        reward_scale=0.01,
+        separate_value_network=True,
+        optimizer="adam",
+        rmsprop_alpha=0.999,
+        rmsprop_eps=1e-8,
+        learning_rate=3e-4,
+        value_coef=5.0,
+        max_grad_norm=100.0,
+        total_steps=60_000,
+    ),
+    # The other end: an update after each game, from its whole returns, with the value as baseline.
+    "reinforce": replace(
+        CARTPOLE_A3C,
+        threads=1,
+        envs_per_thread=1,
+        rollout_length=500,
+        gae_lambda=1.0,
+        learning_rate=3e-3,
+        total_steps=200_000,
     ),
 }
 

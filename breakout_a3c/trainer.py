@@ -27,7 +27,8 @@ from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
 
 STATUS_SECONDS = 1.0
-METRICS_SECONDS = 10.0
+METRICS_SECONDS = 2.0
+MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
 SAVE_RETRY_SECONDS = 60.0
 LAST_EVALUATION_SECONDS = 120.0
 EXIT_FAILED = 1
@@ -121,12 +122,14 @@ class Trainer:
 
     def _supervise(self) -> None:
         """Hear the workers and do what is due, until they have all finished or a signal comes."""
-        status, metrics = Clock(STATUS_SECONDS), Clock(METRICS_SECONDS)
+        status, metrics, memory = Clock(STATUS_SECONDS), Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
         saves = Clock(self._config.checkpoint_minutes * 60)
         evaluations = Clock(self._config.eval_minutes * 60 or math.inf)
         while self._supervisor.alive and not self._signals:
             for report in self._supervisor.poll(timeout=0.25):
                 self._statistics.add(report)
+            if memory.due():
+                self._memory_mb = tree_memory_mb()
             if metrics.due():
                 self._write_metrics()
             if status.due():
@@ -186,7 +189,6 @@ class Trainer:
         scalars = self._statistics.take_scalars()
         self._entropy = scalars.get("train/entropy", self._entropy)
         progress = self._shared.progress()
-        self._memory_mb = tree_memory_mb()
         steps_per_second, updates_per_second = self._speed.rates()
         scalars |= {
             "train/learning_rate": self._config.learning_rate_at(progress),

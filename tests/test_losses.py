@@ -81,6 +81,37 @@ def test_policy_gradient_by_hand() -> None:
     torch.testing.assert_close(logits.grad, (PROBABILITIES - one_hot) * ADVANTAGES.unsqueeze(1) / N)
 
 
+# The three faults of an A2C that did not learn (benchmarks/a2c_faults.py), one test each.
+
+
+def test_a_state_is_judged_by_its_own_action_alone() -> None:
+    """Indexing the log-probabilities by all actions makes an N x N matrix, and broadcasts."""
+    alone = torch.zeros(N)
+    alone[1] = 1.0
+    logits = leaf(PROBABILITIES.log())
+    make_losses(logits, advantages=alone).total.backward()
+    assert logits.grad is not None
+    assert logits.grad[1].abs().max() > 0.1
+    assert not logits.grad[[0, 2]].any(), "the other states had no advantage"
+
+
+@pytest.mark.parametrize("wrong", ["values", "returns", "advantages"])
+def test_a_column_beside_rows_is_refused(wrong: str) -> None:
+    """Returns (N,) less values (N, 1) are N x N errors."""
+    arguments = {"values": VALUES, "advantages": ADVANTAGES, "returns": RETURNS}
+    arguments[wrong] = arguments[wrong].unsqueeze(1)
+    with pytest.raises(AssertionError, match=r"losses: values torch.Size"):
+        make_losses(PROBABILITIES.log(), **arguments)
+
+
+def test_the_bonus_is_for_entropy_not_against_it() -> None:
+    logits = leaf(torch.tensor([[2.0, 0.0, 0.0]] * N))
+    losses = make_losses(logits, advantages=torch.zeros(N), entropy_coef=1.0)
+    losses.total.backward()
+    stepped = entropy(torch.log_softmax(logits.detach() - 0.1 * logits.grad, dim=-1))
+    assert float(stepped.mean()) > float(losses.entropy)
+
+
 def test_entropy_gradient_by_hand() -> None:
     logits = leaf(PROBABILITIES.log())
     make_losses(logits, advantages=torch.zeros(N), entropy_coef=0.3).total.backward()
