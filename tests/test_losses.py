@@ -1,4 +1,4 @@
-"""The terms of the loss: values and gradients by hand, and the faults of ORIGINS O4."""
+"""The terms of the loss: values and gradients by hand, and the faults of an A2C that did not learn (benchmarks/a2c_faults.py)."""
 
 import math
 from dataclasses import replace
@@ -81,37 +81,6 @@ def test_policy_gradient_by_hand() -> None:
     torch.testing.assert_close(logits.grad, (PROBABILITIES - one_hot) * ADVANTAGES.unsqueeze(1) / N)
 
 
-# The three faults of an A2C that did not learn (benchmarks/a2c_faults.py), one test each.
-
-
-def test_a_state_is_judged_by_its_own_action_alone() -> None:
-    """Indexing the log-probabilities by all actions makes an N x N matrix, and broadcasts."""
-    alone = torch.zeros(N)
-    alone[1] = 1.0
-    logits = leaf(PROBABILITIES.log())
-    make_losses(logits, advantages=alone).total.backward()
-    assert logits.grad is not None
-    assert logits.grad[1].abs().max() > 0.1
-    assert not logits.grad[[0, 2]].any(), "the other states had no advantage"
-
-
-@pytest.mark.parametrize("wrong", ["values", "returns", "advantages"])
-def test_a_column_beside_rows_is_refused(wrong: str) -> None:
-    """Returns (N,) less values (N, 1) are N x N errors."""
-    arguments = {"values": VALUES, "advantages": ADVANTAGES, "returns": RETURNS}
-    arguments[wrong] = arguments[wrong].unsqueeze(1)
-    with pytest.raises(AssertionError, match=r"losses: values torch.Size"):
-        make_losses(PROBABILITIES.log(), **arguments)
-
-
-def test_the_bonus_is_for_entropy_not_against_it() -> None:
-    logits = leaf(torch.tensor([[2.0, 0.0, 0.0]] * N))
-    losses = make_losses(logits, advantages=torch.zeros(N), entropy_coef=1.0)
-    losses.total.backward()
-    stepped = entropy(torch.log_softmax(logits.detach() - 0.1 * logits.grad, dim=-1))
-    assert float(stepped.mean()) > float(losses.entropy)
-
-
 def test_entropy_gradient_by_hand() -> None:
     logits = leaf(PROBABILITIES.log())
     make_losses(logits, advantages=torch.zeros(N), entropy_coef=0.3).total.backward()
@@ -161,7 +130,7 @@ def test_the_sum_is_n_means_in_value_and_gradient() -> None:
 
 @pytest.mark.parametrize("wrong", ["values", "advantages", "returns"])
 def test_a_column_against_a_row_is_refused(wrong: str) -> None:
-    """Fault 2 of ORIGINS O4: ``(N, 1)`` against ``(N,)`` broadcasts to N x N advantages."""
+    """Fault 2: ``(N, 1)`` against ``(N,)`` broadcasts to N x N advantages."""
     arguments = {"values": VALUES, "advantages": ADVANTAGES, "returns": RETURNS}
     arguments[wrong] = arguments[wrong].unsqueeze(1)
     with pytest.raises(AssertionError, match=wrong):
@@ -174,7 +143,7 @@ def test_another_number_of_states_is_refused() -> None:
 
 
 def test_each_state_has_the_log_probability_of_its_own_action() -> None:
-    """Fault 1 of ORIGINS O4: indexing with all actions gives every state's of every action."""
+    """Fault 1: indexing with all actions gives every state's of every action."""
     logits = PROBABILITIES.log()
     everything = -(logits[:, ACTIONS] * ADVANTAGES).mean()
     losses = [
@@ -207,7 +176,7 @@ def test_entropy_of_a_certain_policy_is_zero_and_finite() -> None:
 
 
 def test_a_step_down_the_loss_raises_entropy() -> None:
-    """Fault 3 of ORIGINS O4: with the sign the other way the policy ends with one action."""
+    """Fault 3: with the sign the other way the policy ends with one action."""
     logits = leaf(PROBABILITIES.log())
     losses = make_losses(logits, advantages=torch.zeros(N), returns=VALUES, entropy_coef=0.01, value_coef=0.5)
     losses.total.backward()
