@@ -26,17 +26,18 @@ from breakout_a3c.processes import Context, process_context
 
 HERE = Path(__file__).parent
 SB3 = "stable-baselines3==2.7.0"
+# numba and safetensors are for sb3_evaluate_policy.py, which loads a model of this project.
+SB3_NEEDS = ["torch==2.13.0", "gymnasium[atari]", "opencv-python", "numba", "safetensors", SB3]
 SB3_ENVIRONMENTS = 8
 
 
 def make_sb3_python(folder: Path) -> Path:
     """Make a virtual environment with SB3 on the torch that this project pins; return its Python."""
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
+    python, installed = folder / "bin" / "python", folder / "installed.txt"
+    if not installed.exists() or installed.read_text() != " ".join(SB3_NEEDS):
         venv.create(folder, with_pip=True)
-        requirements = ["torch==2.13.0", "gymnasium[atari]", "opencv-python", SB3]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
-        (folder / "installed").touch()
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *SB3_NEEDS], check=True)
+        installed.write_text(" ".join(SB3_NEEDS))
     return python
 
 

@@ -1,4 +1,4 @@
-"""The terms of the loss: values and gradients by hand, and the faults of an A2C that did not learn (benchmarks/a2c_faults.py)."""
+"""The terms of the loss: values and gradients by hand, and the three faults of benchmarks/a2c_faults.py."""
 
 import math
 from dataclasses import replace

@@ -1,0 +1,72 @@
+"""Lets SB3's evaluate_policy judge one of this project's models, over SB3's own Atari environment.
+
+Run by sb3_evaluation.py in SB3's virtual environment. What differs from this project's protocol: SB3 turns
+RGB to gray after the maximum of two screens, not before; a stack of frames begins with zeros, not with copies
+of the first; each life begins with FIRE and RIGHT, a frame skip each, where ours presses FIRE for one frame;
+a lost life ends the agent's episode and fills the stack anew (as in our training), and Monitor counts the whole
+game. No-op starts, frame skip and the absence of sticky actions are the same.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import ale_py
+import gymnasium
+import numpy as np
+import torch
+from stable_baselines3.common.env_util import make_atari_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from breakout_a3c.evaluation import action_generator, choose_actions
+from breakout_a3c.models import load_agent
+
+ENVIRONMENTS = 8
+
+
+class Adapter:
+    """What evaluate_policy wants of a model: actions for observations ``(B, 84, 84, 4)``."""
+
+    def __init__(self, path: Path, num_actions: int) -> None:
+        agent = load_agent(path)
+        self._network = agent.network
+        # Our three actions are FIRE, RIGHT and LEFT; SB3's four have NOOP before them.
+        self._offset = num_actions - agent.network.num_actions
+        self._generator = action_generator(0)
+
+    def predict(
+        self, observations: np.ndarray, state: object = None, episode_start: object = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, object]:
+        """Return one action an environment."""
+        with torch.no_grad():
+            logits = self._network(torch.from_numpy(observations))[0].numpy()
+        return choose_actions(logits, deterministic, [self._generator] * len(logits)) + self._offset, state
+
+
+def main() -> None:
+    """Evaluate the model named on the command line, and print the scores as JSON."""
+    model, episodes = Path(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    gymnasium.register_envs(ale_py)
+    games = make_atari_env(
+        "ALE/Breakout-v5",
+        n_envs=ENVIRONMENTS,
+        seed=10_007,
+        env_kwargs={"frameskip": 1, "repeat_action_probability": 0.0},
+        wrapper_kwargs={"clip_reward": False},
+        vec_env_cls=SubprocVecEnv,
+    )
+    stacked = VecFrameStack(games, 4)
+    adapter = Adapter(model, stacked.action_space.n)
+    scores, lengths = evaluate_policy(
+        adapter, stacked, n_eval_episodes=episodes, deterministic=False, return_episode_rewards=True
+    )
+    stacked.close()
+    print(json.dumps({"scores": scores, "lengths": lengths}))
+
+
+if __name__ == "__main__":
+    main()
