@@ -20,9 +20,12 @@ HERE = Path(__file__).resolve().parent
 # typing error are answered at once.
 if TYPE_CHECKING:
     from breakout_a3c.checkpoints import Agent
+    from breakout_a3c.controls import Controls
     from breakout_a3c.drawing import Scene
     from breakout_a3c.evaluation import EvaluationResult, Protocol
     from breakout_a3c.playing import Player
+    from breakout_a3c.server import Page
+    from breakout_a3c.viewer import Window
 
 DEFAULT_MODELS = (Path("checkpoints/latest.pt"), HERE / "models" / "breakout.safetensors")  # the first that is there
 MAX_EPISODES = 10_000  # each seed of the protocol has as many games
@@ -68,6 +71,14 @@ def parse() -> argparse.Namespace:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--render", action="store_true", help="show the games in a window")
     how.add_argument("--record", metavar="FILE", type=Path, help="record the games as .mp4 or .gif")
+    how.add_argument(
+        "--serve",
+        metavar="PORT",
+        nargs="?",
+        type=number_between(int, 1, 65_535),
+        const=8000,
+        help="show the games on a page for the browser of this machine [port 8000]",
+    )
     how.add_argument("--json", action="store_true", help="print the evaluation as one JSON object")
     parser.add_argument(
         "--episodes",
@@ -122,7 +133,13 @@ def play() -> None:
     options = parse()
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting goes to stdout
     if options.render:
-        watch(options)
+        from breakout_a3c.viewer import Window
+
+        watch(options, Window)
+    elif options.serve:
+        from breakout_a3c.server import Page
+
+        watch(options, lambda controls: Page(controls, options.serve))
     elif options.record:
         record(options)
     else:
@@ -142,18 +159,21 @@ def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Pr
     return agent, Protocol(episodes, options.seed, options.greedy, options.sticky)
 
 
-def watch(options: argparse.Namespace) -> None:
-    """Show games in a window until it is closed, or as many as asked for."""
-    from breakout_a3c.viewer import Window
+def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Window | Page]") -> None:
+    """Show games in a window or on a page until it is closed, or as many as asked for."""
+    from breakout_a3c.controls import Controls
 
-    with Window() as window:
+    controls = Controls(greedy=options.greedy)
+    with make_display(controls) as display:
         from breakout_a3c.playing import Player
 
         agent, protocol = load(options, default_episodes=MAX_EPISODES)
-        player = Player(agent.network, agent.checkpoint.config, protocol)
+        player = Player(agent.network, agent.checkpoint.config, protocol, controls)
+        if options.serve:
+            print(f"Watch it at http://127.0.0.1:{options.serve} - Ctrl-C ends it.", flush=True)
         games = range(options.episodes) if options.episodes else itertools.cycle(range(MAX_EPISODES))
         for game in games:
-            if not window.show(player.play(game), player.frames_per_second):
+            if not display.show(player.play(game), player.frames_per_second):
                 break
     print(scores_sentence(player.scores))
 

@@ -1,6 +1,8 @@
 """A trained agent at play: the games of the evaluation, one after another, frame by frame."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import ale_py
@@ -9,13 +11,16 @@ import numpy as np
 import torch
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.drawing import Picture, Scene
+from breakout_a3c.controls import Controls
+from breakout_a3c.drawing import VALUES_SHOWN, Picture, Scene
 from breakout_a3c.environments import AtariGame
 from breakout_a3c.evaluation import Protocol, action_generator, choose_actions, make_player_environment
 from breakout_a3c.networks import ActorCritic
+from breakout_a3c.saliency import policy_saliency
 
 ATARI_FRAMES_PER_SECOND = 60
 CARTPOLE_ACTIONS = ["LEFT", "RIGHT"]
+NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
 
 
 class FilmedEmulator:
@@ -63,12 +68,15 @@ class Player:
         network: Who plays.
         config: The game, as the network was trained on it.
         protocol: Which games, and how.
+        controls: What a person who watches may set meanwhile; else all is as the protocol says.
     """
 
-    def __init__(self, network: ActorCritic, config: TrainConfig, protocol: Protocol) -> None:
+    def __init__(
+        self, network: ActorCritic, config: TrainConfig, protocol: Protocol, controls: Controls | None = None
+    ) -> None:
         self._network = network
         self._title = config.game.replace("_", " ")
-        self._greedy = protocol.greedy
+        self._controls = controls or Controls(greedy=protocol.greedy)
         self._seeds = protocol.game_seeds()
         self._environment = make_player_environment(config, protocol)
         self._take_screens = film(self._environment)
@@ -87,29 +95,57 @@ class Player:
         observation, _ = self._environment.reset(seed=seed)
         self._take_screens()  # the no-op frames: the agent has not begun
         last_score = self.scores[-1] if self.scores else None
+        values_seen: deque[float] = deque(maxlen=VALUES_SHOWN)
         score, step, game_over = 0.0, 0, False
         while not game_over:
             with torch.no_grad():
                 logits, values = self._network(torch.from_numpy(observation[np.newaxis]))
-            action = int(choose_actions(logits.numpy(), self._greedy, [generator])[0])
-            observation, reward, terminated, truncated, info = self._environment.step(action)
+            values_seen.append(values.item())
+            scene = Scene(
+                screen=NO_SCREEN,
+                title=self._title,
+                game=game + 1,
+                score=score,
+                lives=None,
+                step=step + 1,
+                action_names=self.action_names,
+                probabilities=logits[0].softmax(dim=0).numpy(),
+                action=self._choose(logits, generator),
+                value=values_seen[-1],
+                last_score=last_score,
+                values=tuple(values_seen),
+                mode=self._mode(),
+                **self._insight(observation),
+            )
+            observation, reward, terminated, truncated, info = self._environment.step(scene.action)
             score, step, game_over = score + float(reward), step + 1, terminated or truncated
             if game_over:
                 self.scores.append(score)
             for screen in self._take_screens():
-                yield Scene(
-                    screen=screen,
-                    title=self._title,
-                    game=game + 1,
-                    score=score,
-                    lives=info.get("lives"),
-                    step=step,
-                    action_names=self.action_names,
-                    probabilities=logits[0].softmax(dim=0).numpy(),
-                    action=action,
-                    value=values.item(),
-                    last_score=last_score,
-                )
+                yield replace(scene, screen=screen, score=score, lives=info.get("lives"))
+
+    def _choose(self, logits: torch.Tensor, generator: np.random.Generator) -> int:
+        """Return the action that the policy chooses, or the person who plays."""
+        controls = self._controls
+        action = int(choose_actions(logits.numpy(), controls.greedy, [generator])[0])
+        if not controls.human:
+            return action
+        wanted = (controls.held_action, "NOOP", "FIRE")  # FIRE stands for NOOP where there is none
+        return next((self.action_names.index(name) for name in wanted if name in self.action_names), action)
+
+    def _mode(self) -> str:
+        if self._controls.human:
+            return "you"
+        return "greedy policy" if self._controls.greedy else ""
+
+    def _insight(self, observation: Any) -> dict[str, Any]:
+        """Return what is to be shown of the network's sight; only pictures have any."""
+        if observation.ndim != 3:
+            return {}
+        return {
+            "observation": observation if self._controls.frames else None,
+            "saliency": policy_saliency(self._network, observation) if self._controls.saliency else None,
+        }
 
 
 def action_names(environment: gymnasium.Env[Any, Any]) -> list[str]:

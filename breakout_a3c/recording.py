@@ -1,11 +1,10 @@
 """Games as a video or an animated picture, streamed into ffmpeg: memory does not grow with them."""
 
-import itertools
 import math
 import os
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,34 +80,74 @@ def record(scenes: Iterable[Scene], path: Path, frames_per_second: int) -> float
     Raises:
         UserError: If it cannot be written.
     """
-    check_target(path)
-    target = FORMATS[path.suffix.lower()]
-    stride = math.ceil(frames_per_second / target.max_frames_per_second)
-    pictures = (draw(scene, target.max_height) for scene in itertools.islice(scenes, 0, None, stride))
-    # Absolute: in a:b.mp4, ffmpeg would take a: for a protocol.
-    temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    recorder = Recorder(path, frames_per_second)
     try:
-        count = write_pictures(pictures, temporary, target, frames_per_second / stride)
-        if imageio_ffmpeg.count_frames_and_secs(str(temporary))[0] != count:
-            raise OSError("ffmpeg did not write all of it")
-        temporary.replace(path)
+        for scene in scenes:
+            recorder.add(scene)
+        return recorder.finish()
+    finally:
+        recorder.discard()
+
+
+class Recorder:
+    """A recording that grows scene by scene; the file is there once it is finished.
+
+    Args:
+        path: Ends in ``.mp4`` or ``.gif``.
+        frames_per_second: The game's own speed.
+
+    Raises:
+        UserError: If it cannot be written; from ``add`` and ``finish``, too.
+    """
+
+    def __init__(self, path: Path, frames_per_second: int) -> None:
+        check_target(path)
+        self.path = path
+        self._target = FORMATS[path.suffix.lower()]
+        self._stride = math.ceil(frames_per_second / self._target.max_frames_per_second)
+        self._frames_per_second = frames_per_second / self._stride
+        # Absolute: in a:b.mp4, ffmpeg would take a: for a protocol.
+        self._temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        self._writer: Writer | None = None
+        self._scenes = self._pictures = 0
+
+    def add(self, scene: Scene) -> None:
+        """Write one scene, unless the format takes fewer pictures a second."""
+        if self._scenes % self._stride == 0:
+            picture = draw(scene, self._target.max_height)
+            with recording_errors(self.path):
+                if self._writer is None:
+                    self._writer = open_writer(picture, self._temporary, self._target, self._frames_per_second)
+                self._writer.send(picture)
+            self._pictures += 1
+        self._scenes += 1
+
+    def finish(self) -> float:
+        """Close the file and give it its name; return how many seconds it lasts."""
+        with recording_errors(self.path):
+            if self._writer is not None:
+                self._writer.close()
+            if imageio_ffmpeg.count_frames_and_secs(str(self._temporary))[0] != self._pictures:
+                raise OSError("ffmpeg did not write all of it")
+            self._temporary.replace(self.path)
+        return self._pictures / self._frames_per_second
+
+    def discard(self) -> None:
+        """Leave nothing behind of a recording that is not finished."""
+        if self._writer is not None:
+            with suppress(OSError):
+                self._writer.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def recording_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the disk or of ffmpeg into one sentence."""
+    try:
+        yield
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} could not be written ({reason}): is the disk full?") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count * stride / frames_per_second
-
-
-def write_pictures(pictures: Iterator[Picture], path: Path, target: Format, frames_per_second: float) -> int:
-    """Stream ``pictures`` into ffmpeg and return how many they were."""
-    first = next(pictures)
-    count = 0
-    with closing(open_writer(first, path, target, frames_per_second)) as writer:
-        for picture in itertools.chain((first,), pictures):
-            writer.send(picture)
-            count += 1
-    return count
 
 
 def open_writer(picture: Picture, path: Path, target: Format, frames_per_second: float) -> Writer:

@@ -1,45 +1,52 @@
 """A window that shows games at their own speed, or as fast as they go."""
 
-import math
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 
 import pygame
 
+from breakout_a3c.controls import COMMANDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
+from breakout_a3c.recording import Recorder
 
-SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, math.inf)
-NORMAL_SPEED = SPEEDS.index(1.0)
-KEYS = ("space: pause, up and down: speed", "n: next game, q: quit")
+NAMED_KEYS = {"space": pygame.K_SPACE, "up": pygame.K_UP, "down": pygame.K_DOWN}
+KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMANDS.items()} | {
+    pygame.K_ESCAPE: "quit",
+    pygame.K_n: "restart",
+}
+ARROWS = {pygame.K_LEFT: "LEFT", pygame.K_RIGHT: "RIGHT", pygame.K_UP: "UP", pygame.K_DOWN: "DOWN"}
+HELP = tuple(COMMANDS.values())
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 INVISIBLE_DRIVERS = ("dummy", "offscreen")
 
 
 class Window:
-    """The window and what its keys have set; a context manager.
+    """The window; a context manager.
+
+    Args:
+        controls: What its keys set.
 
     Raises:
         UserError: If there is no display.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, controls: Controls) -> None:
         with display_errors():
             check_display()
             _, desktop_height = pygame.display.get_desktop_sizes()[0]
         # The desktop's own bars need room, too.
         self._max_height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
+        self._controls = controls
         self._clock = pygame.time.Clock()
-        self._speed = NORMAL_SPEED
-        self._frames_due = 0.0
-        self._paused = False
-        self._next_game = False
-        self._closed = False
+        self._recorder: Recorder | None = None
+        self.recordings: list[Path] = []
 
     def __enter__(self) -> "Window":
         return self
@@ -47,6 +54,7 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._end_recording()
         pygame.display.quit()
 
     def show(self, scenes: Iterator[Scene], frames_per_second: int) -> bool:
@@ -59,33 +67,42 @@ class Window:
         Returns:
             Whether the window is still open.
         """
-        self._next_game = False
-        scene = next(scenes, None)
-        while scene is not None and not self._closed and not self._next_game:
+        controls = self._controls
+        controls.next_game = False
+        recorded = self._recorded(scenes, frames_per_second)
+        scene = next(recorded, None)
+        while scene is not None and not controls.closed and not controls.next_game:
             self._draw(scene)
             self._clock.tick(frames_per_second)
             for event in pygame.event.get():
                 self._handle(event)
-            scene = self._advance(scenes, scene, 1 / frames_per_second)
-        return not self._closed
+            scene = controls.advance(recorded, scene, 1 / frames_per_second)
+        return not controls.closed
 
-    def _advance(self, scenes: Iterator[Scene], scene: Scene | None, seconds: float) -> Scene | None:
-        """Play what is due in one picture's time, and return the scene to show next; None: the game is over."""
-        if self._paused:
-            return scene
-        if SPEEDS[self._speed] == math.inf:
-            deadline = time.monotonic() + seconds
-            while scene is not None and time.monotonic() < deadline:
-                scene = next(scenes, None)
-            return scene
-        self._frames_due += SPEEDS[self._speed]
-        while scene is not None and self._frames_due >= 1:
-            self._frames_due -= 1
-            scene = next(scenes, None)
-        return scene
+    def _recorded(self, scenes: Iterator[Scene], frames_per_second: int) -> Iterator[Scene]:
+        """Yield ``scenes``, and record those that pass while that is wanted, whatever the speed."""
+        for scene in scenes:
+            if self._controls.recording:
+                if self._recorder is None:
+                    name = f"{scene.title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}.mp4"
+                    self._recorder = Recorder(Path(name), frames_per_second)
+                self._recorder.add(scene)
+            else:
+                self._end_recording()
+            yield scene
+
+    def _end_recording(self) -> None:
+        if self._recorder is not None:
+            self._recorder.finish()
+            self.recordings.append(self._recorder.path)
+            self._recorder = None
 
     def _draw(self, scene: Scene) -> None:
-        picture = draw(replace(scene, speed=self._shown_speed(), footer=KEYS), self._max_height)
+        controls = self._controls
+        footer = "h: keys" + (", recording" if controls.recording else "")
+        keys = HELP if controls.help else ()
+        shown = replace(scene, speed=controls.shown_speed(), footer=footer, help=keys)
+        picture = draw(shown, self._max_height)
         size = picture.shape[1], picture.shape[0]
         surface = pygame.display.get_surface()
         if surface is None:
@@ -95,29 +112,20 @@ class Window:
         pygame.display.set_caption(f"{scene.title}: score {scene.score:,.0f}")
         pygame.display.flip()
 
-    def _shown_speed(self) -> str:
-        if self._paused:
-            return "paused"
-        speed = SPEEDS[self._speed]
-        return "as fast as it goes" if speed == math.inf else f"{speed:g}x"
-
     def _handle(self, event: pygame.event.Event) -> None:
+        controls = self._controls
         if event.type == pygame.QUIT:
-            self._closed = True
+            controls.closed = True
+        elif event.type not in (pygame.KEYDOWN, pygame.KEYUP):
+            return
+        elif controls.human and event.key in ARROWS:
+            arrow = ARROWS[event.key]
+            if event.type == pygame.KEYDOWN:
+                controls.held_action = arrow
+            elif controls.held_action == arrow:
+                controls.held_action = ""
         elif event.type == pygame.KEYDOWN:
-            self._handle_key(event.key)
-
-    def _handle_key(self, key: int) -> None:
-        if key in (pygame.K_q, pygame.K_ESCAPE):
-            self._closed = True
-        elif key in (pygame.K_n, pygame.K_r):
-            self._next_game = True
-        elif key == pygame.K_SPACE:
-            self._paused = not self._paused
-        elif key == pygame.K_UP:
-            self._speed = min(self._speed + 1, len(SPEEDS) - 1)
-        elif key == pygame.K_DOWN:
-            self._speed = max(self._speed - 1, 0)
+            controls.press(KEYS.get(event.key, ""))
 
 
 def check_display() -> None:
@@ -143,4 +151,7 @@ def display_errors() -> Iterator[None]:
     try:
         yield
     except pygame.error as error:
-        raise UserError(f"there is no display to open a window on ({error}): use --record game.mp4 instead.") from error
+        raise UserError(
+            f"there is no display to open a window on ({error}): "
+            f"use --serve for a page in a browser, or --record game.mp4."
+        ) from error

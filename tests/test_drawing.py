@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from breakout_a3c.drawing import BAR, CHOSEN, MARGIN, PICTURE_HEIGHT, TROUGH, Color, Scene, draw
+from breakout_a3c.drawing import BAR, CHOSEN, MARGIN, PICTURE_HEIGHT, TROUGH, Color, Picture, Scene, draw
 
 SCREEN = np.random.default_rng(0).integers(0, 256, (210, 160, 3), np.uint8)
 SCENE = Scene(
@@ -74,7 +74,11 @@ def test_drawing_changes_nothing_and_depends_on_the_scene_alone() -> None:
         {"value": -1.25},
         {"last_score": 7.0},
         {"speed": "2x"},
-        {"footer": ("q: quit",)},
+        {"footer": "h: keys"},
+        {"mode": "greedy policy"},
+        {"values": (1.0, 2.0, 1.5)},
+        {"observation": np.full((84, 84, 4), 200, np.uint8)},
+        {"help": (("q", "quit"),)},
         {"action_names": ["NOOP", "RIGHT", "LEFT"]},
         {"probabilities": np.array([0.4, 0.3, 0.3], np.float32)},
     ],
@@ -92,7 +96,7 @@ def test_bars_are_as_long_as_the_probabilities_and_the_chosen_one_stands_out() -
 
 @pytest.mark.parametrize("actions", [2, 3, 18])
 def test_each_action_has_a_bar_that_is_whole_and_above_the_footer(actions: int) -> None:
-    footer = ("space: pause", "q: quit")
+    footer = "h: keys, q: quit"
     uniform = np.full(actions, 1 / actions, np.float32)
     scene = replace(
         SCENE, action_names=["DOWNRIGHTFIRE"] * actions, probabilities=uniform, action=0, speed="1x", last_score=1.0
@@ -103,5 +107,35 @@ def test_each_action_has_a_bar_that_is_whole_and_above_the_footer(actions: int) 
     with_footer = (panel(replace(scene, footer=footer)) == TROUGH).all(axis=2).any(axis=1)
     assert count_bars(replace(scene, footer=footer)) == actions
     assert not bars[PICTURE_HEIGHT - MARGIN :].any()
-    assert not with_footer[PICTURE_HEIGHT - MARGIN - 24 * len(footer) :].any()
-    assert footers[PICTURE_HEIGHT - MARGIN - 24 * len(footer) :].any()
+    assert not with_footer[PICTURE_HEIGHT - MARGIN - 24 :].any()
+    assert footers[PICTURE_HEIGHT - MARGIN - 24 :].any()
+
+
+def test_saliency_tints_what_it_points_at_and_nothing_else() -> None:
+    saliency = np.zeros((14, 14), np.float32)
+    saliency[2, 3] = 1.0
+    plain, tinted = game_part(SCENE), game_part(replace(SCENE, saliency=saliency))
+    changed = (plain != tinted).any(axis=2)
+    height, width = changed.shape
+    assert changed[round(2.5 / 14 * height), round(3.5 / 14 * width)]
+    assert not changed[height // 2 :].any()
+
+
+def test_a_map_without_a_peak_tints_nothing() -> None:
+    faint = np.full((14, 14), 1e-5, np.float32)
+    assert np.abs(game_part(replace(SCENE, saliency=faint)).astype(int) - game_part(SCENE)).max() <= 1
+
+
+def game_part(scene: Scene) -> Picture:
+    """Return the picture without its panel."""
+    picture = draw(scene)
+    return picture[:, : scene.screen.shape[1] * picture.shape[0] // scene.screen.shape[0]]
+
+
+def test_the_four_frames_stand_side_by_side_oldest_first() -> None:
+    frames = np.zeros((84, 84, 4), np.uint8)
+    frames[...] = (10, 80, 150, 220)
+    shown = panel(replace(SCENE, observation=frames))
+    row = shown[np.flatnonzero((shown == 220).all(axis=2).any(axis=1))[5]]
+    grays = [int(pixel[0]) for pixel in row if pixel[0] in (10, 80, 150, 220) and (pixel == pixel[0]).all()]
+    assert [gray for i, gray in enumerate(grays) if i == 0 or grays[i - 1] != gray] == [10, 80, 150, 220]

@@ -13,6 +13,7 @@ import pytest
 
 import play
 from breakout_a3c import evaluation
+from breakout_a3c.controls import Controls
 from breakout_a3c.evaluation import Protocol, evaluate
 from breakout_a3c.models import load_agent
 from breakout_a3c.playing import Player
@@ -182,7 +183,7 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     agent = load_agent(checkpoint_path)
     player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1, max_episode_frames=1000))
-    with Window() as window:
+    with Window(Controls()) as window:
         for _ in range(3):
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))
         assert window.show(player.play(0), player.frames_per_second)

@@ -13,7 +13,8 @@ ORDER = [
     "returns", "losses", "networks",
     "preprocessing", "environments", "rollout",
     "shared", "clocks", "reports", "actor_learner",
-    "checkpoints", "models", "evaluation", "evaluation_pool", "drawing", "playing", "recording", "viewer", "evaluator",
+    "checkpoints", "models", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
+    "recording", "viewer", "server", "evaluator",
     "metrics", "console", "supervisor", "trainer", "curves",
 ]  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))

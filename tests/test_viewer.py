@@ -8,9 +8,10 @@ import numpy as np
 import pygame
 import pytest
 
+from breakout_a3c.controls import SPEEDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
-from breakout_a3c.viewer import DISPLAYS, SPEEDS, Window
+from breakout_a3c.viewer import DISPLAYS, Window
 
 FRAMES_PER_SECOND = 200  # hurries the tests
 SCENE = Scene(
@@ -30,7 +31,7 @@ SCENE = Scene(
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    with Window() as window:
+    with Window(Controls()) as window:
         yield window
 
 
@@ -92,7 +93,7 @@ def test_space_holds_the_game_and_lets_it_go_on(window: Window) -> None:
     assert not window.show(held.play(), FRAMES_PER_SECOND)
     assert held.shown < 10
 
-    with Window() as another:
+    with Window(Controls()) as another:
         resumed = Game(20, {5: key(pygame.K_SPACE)})
         press_later(key(pygame.K_SPACE), 0.3)
         assert another.show(resumed.play(), FRAMES_PER_SECOND)
@@ -136,7 +137,7 @@ def test_without_a_display_the_error_names_the_recording(monkeypatch: pytest.Mon
     for name in DISPLAYS:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UserError, match="--record"):
-        Window()
+        Window(Controls())
 
 
 def test_a_display_that_nobody_sees_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,10 +146,10 @@ def test_a_display_that_nobody_sees_is_an_error_too(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pygame.display, "init", lambda: None)
     monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
     with pytest.raises(UserError, match="--record"):
-        Window()
+        Window(Controls())
 
 
 def test_what_sdl_says_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
     with pytest.raises(UserError, match="--record"):
-        Window()
+        Window(Controls())
