@@ -4,6 +4,7 @@ The page is served to this machine alone: it listens on 127.0.0.1, and refuses r
 or from another site's page.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -77,10 +78,19 @@ class Page:
         self._controls = controls
         self._picture = b""
         self._new_picture = threading.Condition()
+        # Bound here, as werkzeug would print its own words about a port in use and end the program.
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._server = make_server(HOST, port, self._answer, threaded=True, request_handler=QuietHandler)
-        except (OSError, SystemExit) as error:  # werkzeug ends the program where the port is in use
-            raise UserError(f"the port {port} cannot be had: give another one, --serve {port + 1}.") from error
+            self._socket.bind((HOST, port))
+        except OSError as error:
+            raise UserError(
+                f"the port {port} cannot be had ({error.strerror}): give another one, such as --serve {port + 1}."
+            ) from error
+        self._socket.listen()
+        self._server = make_server(
+            HOST, port, self._answer, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
+        )
         self.port = self._server.port
         self.address = f"http://{HOST}:{self.port}"
 
@@ -96,6 +106,7 @@ class Page:
             self._new_picture.notify_all()
         self._server.shutdown()
         self._server.server_close()
+        self._socket.close()
 
     def show(self, scenes: Iterator[Scene], frames_per_second: int) -> bool:
         """Show one game until it is over or the user wants the next; return whether to go on."""
