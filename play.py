@@ -175,6 +175,8 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
         for game in games:
             if not display.show(player.play(game), player.frames_per_second):
                 break
+    for path in display.recordings.finished:
+        print(f"recorded: {path}")
     print(scores_sentence(player.scores))
 
 

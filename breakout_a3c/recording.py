@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from breakout_a3c.controls import Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Picture, Scene, draw
 from breakout_a3c.errors import UserError
 
@@ -138,6 +140,38 @@ class Recorder:
             with suppress(OSError):
                 self._writer.close()
         self._temporary.unlink(missing_ok=True)
+
+
+class RecordingOnDemand:
+    """Records what passes while the person who watches wants it.
+
+    Args:
+        controls: Say when; files go to the current folder.
+    """
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+        self._recorder: Recorder | None = None
+        self.finished: list[Path] = []
+
+    def watch(self, scenes: Iterable[Scene], frames_per_second: int) -> Iterator[Scene]:
+        """Yield ``scenes``; record them at the game's own speed, however fast they are shown."""
+        for scene in scenes:
+            if not self._controls.recording:
+                self.finish()
+            elif self._recorder is None:
+                name = f"{scene.title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}.mp4"
+                self._recorder = Recorder(Path(name), frames_per_second)
+            if self._recorder is not None:
+                self._recorder.add(scene)
+            yield scene
+
+    def finish(self) -> None:
+        """Close the file that is being written, if there is one."""
+        if self._recorder is not None:
+            recorder, self._recorder = self._recorder, None
+            recorder.finish()
+            self.finished.append(recorder.path)
 
 
 @contextmanager

@@ -20,11 +20,12 @@ from werkzeug.wrappers import Request, Response
 from breakout_a3c.controls import COMMANDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
+from breakout_a3c.recording import RecordingOnDemand
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 PICTURES_PER_SECOND = 30
-BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames")
+BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "record")
 BOUNDARY = b"picture"
 SECURITY = {
     "Cache-Control": "no-store",
@@ -76,6 +77,7 @@ class Page:
 
     def __init__(self, controls: Controls, port: int) -> None:
         self._controls = controls
+        self.recordings = RecordingOnDemand(controls)
         self._picture = b""
         self._new_picture = threading.Condition()
         # Bound here, as werkzeug would print its own words about a port in use and end the program.
@@ -102,6 +104,7 @@ class Page:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._controls.closed = True
+        self.recordings.finish()
         with self._new_picture:
             self._new_picture.notify_all()
         self._server.shutdown()
@@ -112,7 +115,8 @@ class Page:
         """Show one game until it is over or the user wants the next; return whether to go on."""
         controls = self._controls
         controls.next_game = False
-        scene = next(scenes, None)
+        recorded = self.recordings.watch(scenes, frames_per_second)
+        scene = next(recorded, None)
         seconds = 1 / frames_per_second
         shown_at = 0.0
         due = time.monotonic()
@@ -120,13 +124,14 @@ class Page:
             if time.monotonic() - shown_at >= 1 / PICTURES_PER_SECOND:
                 shown_at = time.monotonic()
                 self._publish(scene)
-            scene = controls.advance(scenes, scene, seconds)
+            scene = controls.advance(recorded, scene, seconds)
             due = max(due + seconds, time.monotonic() - seconds)  # what is late is not caught up with a rush
             time.sleep(max(0.0, due - time.monotonic()))
         return not controls.closed
 
     def _publish(self, scene: Scene) -> None:
-        picture = draw(replace(scene, speed=self._controls.shown_speed()), PICTURE_HEIGHT)
+        footer = "recording" if self._controls.recording else ""
+        picture = draw(replace(scene, speed=self._controls.shown_speed(), footer=footer), PICTURE_HEIGHT)
         _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
         with self._new_picture:
             self._picture = encoded.tobytes()

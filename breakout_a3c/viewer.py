@@ -2,11 +2,9 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 
 import pygame
@@ -14,7 +12,7 @@ import pygame
 from breakout_a3c.controls import COMMANDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
-from breakout_a3c.recording import Recorder
+from breakout_a3c.recording import RecordingOnDemand
 
 NAMED_KEYS = {"space": pygame.K_SPACE, "up": pygame.K_UP, "down": pygame.K_DOWN}
 KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMANDS.items()} | {
@@ -45,8 +43,7 @@ class Window:
         self._max_height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
         self._controls = controls
         self._clock = pygame.time.Clock()
-        self._recorder: Recorder | None = None
-        self.recordings: list[Path] = []
+        self.recordings = RecordingOnDemand(controls)
 
     def __enter__(self) -> "Window":
         return self
@@ -54,7 +51,7 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end_recording()
+        self.recordings.finish()
         pygame.display.quit()
 
     def show(self, scenes: Iterator[Scene], frames_per_second: int) -> bool:
@@ -69,7 +66,7 @@ class Window:
         """
         controls = self._controls
         controls.next_game = False
-        recorded = self._recorded(scenes, frames_per_second)
+        recorded = self.recordings.watch(scenes, frames_per_second)
         scene = next(recorded, None)
         while scene is not None and not controls.closed and not controls.next_game:
             self._draw(scene)
@@ -78,24 +75,6 @@ class Window:
                 self._handle(event)
             scene = controls.advance(recorded, scene, 1 / frames_per_second)
         return not controls.closed
-
-    def _recorded(self, scenes: Iterator[Scene], frames_per_second: int) -> Iterator[Scene]:
-        """Yield ``scenes``, and record those that pass while that is wanted, whatever the speed."""
-        for scene in scenes:
-            if self._controls.recording:
-                if self._recorder is None:
-                    name = f"{scene.title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}.mp4"
-                    self._recorder = Recorder(Path(name), frames_per_second)
-                self._recorder.add(scene)
-            else:
-                self._end_recording()
-            yield scene
-
-    def _end_recording(self) -> None:
-        if self._recorder is not None:
-            self._recorder.finish()
-            self.recordings.append(self._recorder.path)
-            self._recorder = None
 
     def _draw(self, scene: Scene) -> None:
         controls = self._controls

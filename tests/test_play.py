@@ -1,5 +1,6 @@
 """play.py as a user runs it, and that the games shown are the games evaluated."""
 
+import itertools
 import json
 import os
 import shutil
@@ -188,6 +189,46 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))
         assert window.show(player.play(0), player.frames_per_second)
     assert len(player.scores) == 1
+
+
+@pytest.mark.parametrize(("held", "played"), [("RIGHT", 1), ("LEFT", 2), ("", 0), ("UP", 0)])
+def test_a_person_can_take_over_and_give_back(checkpoint_path: Path, held: str, played: int) -> None:
+    agent, controls = load_agent(checkpoint_path), Controls()
+    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls)
+    alone = [scene.action for scene in itertools.islice(player.play(0), 240)]
+    game = player.play(0)
+    before = [scene.action for scene in itertools.islice(game, 40)]
+    controls.human, controls.held_action = True, held
+    taken_over = list(itertools.islice(game, 40))
+    assert before == alone[:40]
+    assert {scene.action for scene in taken_over[4:]} == {played}
+    assert taken_over[-1].mode == "you"
+    controls.human = False
+    assert len({scene.action for scene in itertools.islice(game, 100)}) > 1
+
+
+def test_greedy_can_be_switched_while_it_plays(checkpoint_path: Path) -> None:
+    agent, controls = load_agent(checkpoint_path), Controls()
+    game = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls).play(0)
+    next(game)
+    controls.greedy = True
+    scenes = list(itertools.islice(game, 100))[4:]
+    assert all(scene.action == scene.probabilities.argmax() for scene in scenes)
+    assert scenes[0].mode == "greedy policy"
+
+
+def test_what_the_network_sees_is_shown_when_asked_for(checkpoint_path: Path) -> None:
+    agent, controls = load_agent(checkpoint_path), Controls()
+    game = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls).play(0)
+    plain = next(game)
+    controls.frames = controls.saliency = True
+    *_, insight = itertools.islice(game, 8)
+    assert plain.observation is plain.saliency is None
+    assert insight.observation is not None
+    assert insight.observation.shape == (84, 84, 4)
+    assert insight.saliency is not None
+    assert insight.values == insight.values[-3:]
+    assert insight.values[-1] == insight.value
 
 
 def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(

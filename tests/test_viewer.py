@@ -3,12 +3,15 @@
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pygame
 import pytest
 
-from breakout_a3c.controls import SPEEDS, Controls
+from breakout_a3c.controls import COMMANDS, SPEEDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
 from breakout_a3c.viewer import DISPLAYS, Window
@@ -153,3 +156,45 @@ def test_what_sdl_says_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
     with pytest.raises(UserError, match="--record"):
         Window(Controls())
+
+
+def test_v_records_what_passes_while_it_is_on(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    game = Game(90, {10: key(pygame.K_v), 70: key(pygame.K_v)})
+    window.show(game.play(), 60)
+    (recorded,) = window.recordings.finished
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(recorded))
+    assert 50 <= frames <= 65
+    assert seconds == pytest.approx(frames / 60, abs=0.02)
+    assert [path.name for path in tmp_path.iterdir()] == [recorded.name]
+
+
+def test_a_recording_that_is_on_at_the_end_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with Window(Controls(recording=True)) as window:
+        window.show(Game(10).play(), 60)
+    (recorded,) = window.recordings.finished
+    assert imageio_ffmpeg.count_frames_and_secs(str(recorded))[0] == 10
+
+
+def test_the_arrow_keys_play_when_a_person_does(window: Window) -> None:
+    controls = window._controls
+    pressed, released = (pygame.event.Event(kind, key=pygame.K_LEFT) for kind in (pygame.KEYDOWN, pygame.KEYUP))
+    held = []
+    for events in ([pressed], [key(pygame.K_p), pressed], [released]):
+        for event in events:
+            pygame.event.post(event)
+        window.show(Game(2).play(), FRAMES_PER_SECOND)
+        held.append(controls.held_action)
+    assert held == ["", "LEFT", ""]
+
+
+def test_h_shows_every_key(window: Window) -> None:
+    pygame.event.post(key(pygame.K_h))
+    window.show(Game(3).play(), FRAMES_PER_SECOND)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    shown = pygame.surfarray.array3d(surface).swapaxes(0, 1)
+    expected = draw(replace(SCENE, speed="1x", footer="h: keys", help=tuple(COMMANDS.values())), shown.shape[0])
+    assert np.array_equal(shown, expected)
