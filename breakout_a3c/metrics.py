@@ -21,6 +21,15 @@ from breakout_a3c.reports import WorkerReport
 from breakout_a3c.rollout import FinishedGame
 
 RECENT_GAMES = 100
+# Charts of TensorBoard's tab "Custom Scalars", in this order.
+LAYOUT = {
+    "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
+    "length of a game, agent steps": ["Multiline", ["rollout/ep_len_mean"]],
+    "losses": ["Multiline", ["train/policy_loss", "train/value_loss"]],
+    "entropy, nats": ["Multiline", ["train/entropy"]],
+    "speed, agent steps/s": ["Multiline", ["time/fps"]],
+    "staleness, updates": ["Multiline", ["async/staleness_updates"]],
+}
 
 
 class TrainingStatistics:
@@ -128,6 +137,7 @@ class MetricsWriter:
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
             write_summary(self._writer, summary, steps)
+        self._writer.add_custom_scalars({"training": LAYOUT})
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
 
