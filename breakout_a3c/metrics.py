@@ -26,7 +26,7 @@ LAYOUT = {
     "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
     "length of a game, agent steps": ["Multiline", ["rollout/ep_len_mean"]],
     "losses": ["Multiline", ["train/policy_loss", "train/value_loss"]],
-    "entropy, nats": ["Multiline", ["train/entropy"]],
+    "entropy, nats": ["Multiline", ["train/entropy$"]],
     "speed, agent steps/s": ["Multiline", ["time/fps"]],
     "staleness, updates": ["Multiline", ["async/staleness_updates"]],
 }
