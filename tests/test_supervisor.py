@@ -25,7 +25,7 @@ def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: C
 def work_until_told(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
     sender = ReportSender(worker_id, pipe)
     while not shared.stopped:
-        shared.count(worker_id, 40, True)
+        shared.count(worker_id, 40, True, 0)
         time.sleep(0.01)
     sender.close()
 
