@@ -4,14 +4,12 @@ import struct
 import sys
 from pathlib import Path
 
-import ale_py
 import gymnasium
 import torch
+from sb3_games import make_games
 from stable_baselines3 import A2C
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack
 
 
 class SmallCnn(BaseFeaturesExtractor):
@@ -50,19 +48,12 @@ class StepCounter(BaseCallback):
 def main() -> None:
     """Train until killed."""
     network, environments, counter = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    gymnasium.register_envs(ale_py)
-    games = make_atari_env(
-        "ALE/Breakout-v5",
-        n_envs=environments,
-        seed=1,
-        env_kwargs={"frameskip": 1, "repeat_action_probability": 0.0},
-        vec_env_cls=SubprocVecEnv,
-    )
+    games = make_games(environments, seed=1)
     policy = {"features_extractor_class": SmallCnn} if network == "paper" else {}
     # Hyper-parameters of the RL zoo for Atari.
     rmsprop = {"eps": 1e-5}
     policy |= {"optimizer_kwargs": rmsprop}
-    model = A2C("CnnPolicy", VecFrameStack(games, 4), ent_coef=0.01, vf_coef=0.25, policy_kwargs=policy)
+    model = A2C("CnnPolicy", games, ent_coef=0.01, vf_coef=0.25, policy_kwargs=policy)
     model.learn(1_000_000_000, callback=StepCounter(counter))
 
 

@@ -11,16 +11,13 @@ import json
 import sys
 from pathlib import Path
 
-import ale_py
-import gymnasium
 import numpy as np
 import torch
-from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.sb3_games import make_games
 from breakout_a3c.evaluation import action_generator, choose_actions
 from breakout_a3c.models import load_agent
 
@@ -50,21 +47,12 @@ def main() -> None:
     """Evaluate the model named on the command line, and print the scores as JSON."""
     model, episodes = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
-    gymnasium.register_envs(ale_py)
-    games = make_atari_env(
-        "ALE/Breakout-v5",
-        n_envs=ENVIRONMENTS,
-        seed=10_007,
-        env_kwargs={"frameskip": 1, "repeat_action_probability": 0.0},
-        wrapper_kwargs={"clip_reward": False},
-        vec_env_cls=SubprocVecEnv,
-    )
-    stacked = VecFrameStack(games, 4)
-    adapter = Adapter(model, stacked.action_space.n)
+    games = make_games(ENVIRONMENTS, seed=10_007, clip_reward=False)
+    adapter = Adapter(model, games.action_space.n)
     scores, lengths = evaluate_policy(
-        adapter, stacked, n_eval_episodes=episodes, deterministic=False, return_episode_rewards=True
+        adapter, games, n_eval_episodes=episodes, deterministic=False, return_episode_rewards=True
     )
-    stacked.close()
+    games.close()
     print(json.dumps({"scores": scores, "lengths": lengths}))
 
 
