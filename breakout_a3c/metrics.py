@@ -48,6 +48,7 @@ class TrainingStatistics:
         self.best_return = max(self.recent_returns, default=-math.inf)
         self.truncated_games = 0
         self.updates_not_finite = 0
+        self.not_finite_in_a_row = 0
         self.reports_dropped = 0
         self._new_games: list[FinishedGame] = []
         self._returns_of_worker: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT_GAMES))
@@ -67,6 +68,9 @@ class TrainingStatistics:
         if report.statistics is None:
             return
         self.updates_not_finite += report.statistics.not_finite
+        self.not_finite_in_a_row = (
+            0 if report.statistics.count else self.not_finite_in_a_row + report.statistics.not_finite
+        )
         self.reports_dropped += report.statistics.dropped
         for name, mean in report.statistics.means.items():
             if math.isfinite(mean):

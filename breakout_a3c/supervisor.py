@@ -18,7 +18,7 @@ STOP_SECONDS = 3.0  # a rollout takes a fraction of a second
 
 
 class WorkersCannotRun(Exception):
-    """An actor-learner died again and again without an update; the message tells of its last death."""
+    """Nothing more will be learned; the message says why."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Supervisor:
         """Wait up to ``timeout`` seconds for reports; replace the workers that died meanwhile.
 
         Raises:
-            WorkersCannotRun: If one died three times in a row without an update.
+            WorkersCannotRun: If one died three times in a row without an update, with its last words.
         """
         reports: list[WorkerReport] = []
         for ready in connection.wait(list(self._workers), timeout):
@@ -118,7 +118,9 @@ class Supervisor:
         fruitless = 0 if learned else self._fruitless_deaths[worker.worker_id] + 1
         self._fruitless_deaths[worker.worker_id] = fruitless
         if fruitless == MAX_FRUITLESS_DEATHS:
-            raise WorkersCannotRun(self.error)
+            raise WorkersCannotRun(
+                f"{self.error}\nAn actor-learner died again and again: the training was stopped and saved."
+            )
         self._start(worker.worker_id)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[WorkerReport]:

@@ -32,6 +32,11 @@ MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
 SAVE_RETRY_SECONDS = 60.0
 LAST_EVALUATION_SECONDS = 120.0
 EXIT_FAILED = 1
+MAX_NOT_FINITE = 200  # updates in a row, of all actor-learners
+NOT_FINITE_ADVICE = (
+    f"The last {MAX_NOT_FINITE} gradients were infinite or not a number: none of them was applied, and the training "
+    "was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or --reward-scale."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Trainer:
             for number, handler in before.items():
                 signal.signal(number, handler)
         if crash:
-            self._console.say(f"{crash}\nAn actor-learner died again and again: the training was stopped and saved.")
+            self._console.say(crash)
         if crash or not saved:
             return EXIT_FAILED
         return 128 + self._signals[0] if self._signals and not self._done() else 0
@@ -128,6 +133,8 @@ class Trainer:
         while self._supervisor.alive and not self._signals:
             for report in self._supervisor.poll(timeout=0.25):
                 self._statistics.add(report)
+            if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
+                raise WorkersCannotRun(NOT_FINITE_ADVICE)
             if memory.due():
                 self._memory_mb = tree_memory_mb()
             if metrics.due():

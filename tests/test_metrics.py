@@ -83,6 +83,13 @@ def test_without_wandb_the_error_says_what_to_do(tmp_path: Path, monkeypatch: py
         mirror_to_wandb(tmp_path, BREAKOUT)
 
 
+def test_updates_that_are_not_finite_are_counted_in_a_row() -> None:
+    statistics = TrainingStatistics()
+    for finite, not_finite in ((0, 5), (0, 7), (1, 3), (0, 2)):
+        statistics.add(WorkerReport(0, [], UpdateStatistics(count=finite, not_finite=not_finite)))
+    assert (statistics.updates_not_finite, statistics.not_finite_in_a_row) == (17, 2)
+
+
 def test_a_resume_hides_the_points_after_it_and_goes_on(tmp_path: Path) -> None:
     first = MetricsWriter(tmp_path, BREAKOUT, 0)
     for steps in (100, 200, 300):

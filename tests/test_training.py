@@ -273,3 +273,13 @@ def test_a_second_training_in_the_same_folder_is_refused(checkpoint_path: Path, 
     assert "another training is writing" in output
     first.send_signal(signal.SIGINT)
     finish(first, 130)
+
+
+def test_gradients_that_are_never_finite_end_the_run_with_advice(tmp_path: Path) -> None:
+    before = ["--run", "first", "--total-steps", "400"]
+    finish(start(tmp_path, *before), 0)
+    options = ["--init-from", "checkpoints/latest.pt", "--value-coef", "1e38", "--loss-reduction", "sum"]
+    output = finish(start(tmp_path, *options, "--max-grad-norm", "1e30", "--total-steps", "none"), 1)
+    assert "smaller --learning-rate" in output
+    saved = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
+    assert torch.isfinite(saved.parameters).all()
