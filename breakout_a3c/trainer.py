@@ -35,7 +35,8 @@ EXIT_FAILED = 1
 MAX_NOT_FINITE = 200  # updates in a row, of all actor-learners
 NOT_FINITE_ADVICE = (
     f"The last {MAX_NOT_FINITE} gradients were infinite or not a number: none of them was applied, and the training "
-    "was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or --reward-scale."
+    "was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or "
+    "--reward-scale."
 )
 
 
