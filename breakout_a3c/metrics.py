@@ -144,6 +144,7 @@ class MetricsWriter:
         self._writer.add_custom_scalars({"training": LAYOUT})
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
         self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
+        self._writer.flush()
 
     def write(
         self, scalars: dict[str, float], steps: int, games: Iterable[FinishedGame] = (), animation: bytes = b""
