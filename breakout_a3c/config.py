@@ -274,11 +274,11 @@ CARTPOLE_A3C = replace(
     network="mlp",
     precision="float32",
     threads=3,
-    envs_per_thread=4,
+    envs_per_thread=8,
     frame_skip=1,
     clip_rewards=False,
     learning_rate=7e-4,
-    total_steps=300_000,
+    total_steps=500_000,
     eval_minutes=0.1,
 )
 
@@ -302,8 +302,8 @@ PRESETS: dict[str, TrainConfig] = {
         loss_reduction="sum",
     ),
     "cartpole": CARTPOLE_A3C,
-    # One learner with 40 games: an update sees ten times as many steps, and its rate is four times as high.
-    "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3, total_steps=500_000),
+    # One learner with 40 games: an update sees five times as many steps, and its rate is four times as high.
+    "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3),
     # The online method: an update after each step, from one-step targets. Rewards are small beside the entropy
     # bonus: a value function that knows nothing yet calls every action good, and the first one would take all.
     "td-actor-critic": replace(
