@@ -123,7 +123,6 @@ class TrainConfig:
     max_minutes: float | None = option(
         None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001
     )
-
     max_episodes: int | None = option(
         None, "finished games of all actor-learners together; a horizon too; none: no limit", LENGTH, low=1
     )

@@ -88,8 +88,8 @@ class GameBatch:
         observation, reward, game_over, truncated, info = environment.step(action)
         self._returns[index] += float(reward)
         self._lengths[index] += 1
-        seen = np.sign(float(reward)) if config.clip_rewards else float(reward)
-        outcome.rewards[index] = config.reward_scale * seen
+        learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
+        outcome.rewards[index] = config.reward_scale * learners_reward
         outcome.terminated[index] = game_over or (config.terminal_on_life_loss and info.get("life_lost", False))
         outcome.truncated[index] = truncated
         if truncated:
