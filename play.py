@@ -92,6 +92,7 @@ def parse() -> argparse.Namespace:
         type=number_between(float, 1, 100_000),
         help="record so many seconds of the game at most [whole games]",
     )
+    parser.add_argument("--no-panel", action="store_true", help="record the screen alone, without the panel beside it")
     parser.add_argument("--greedy", action="store_true", help="play the most probable action instead of sampling one")
     parser.add_argument(
         "--sticky",
@@ -106,6 +107,8 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args()
     if options.seconds and not options.record:
         raise UserError("--seconds is the length of a recording: give it together with --record.")
+    if options.no_panel and not options.record:
+        raise UserError("--no-panel is for a recording: give it together with --record.")
     return options
 
 
@@ -194,7 +197,7 @@ def record(options: argparse.Namespace) -> None:
         scenes: Iterator[Scene] = played_scenes(player, protocol.episodes, show)
         if options.seconds:
             scenes = itertools.islice(scenes, round(options.seconds * player.frames_per_second))
-        seconds = recording.record(scenes, options.record, player.frames_per_second)
+        seconds = recording.record(scenes, options.record, player.frames_per_second, with_panel=not options.no_panel)
     minutes, seconds = divmod(round(seconds), 60)
     megabytes = options.record.stat().st_size / 1e6
     print(f"{options.record}: {minutes}:{seconds:02} minutes, {megabytes:.1f} MB")

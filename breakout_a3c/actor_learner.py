@@ -17,7 +17,9 @@ from breakout_a3c.rollout import RolloutCollector, game_threads, make_environmen
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 
-def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports: ReportSender) -> None:
+def learn(
+    config: TrainConfig, shared: SharedParameters, worker_id: int, reports: ReportSender, play_state: bytes = b""
+) -> bytes:
     """Pull the parameters, roll out, differentiate the loss, push the gradient; again and again.
 
     Args:
@@ -25,12 +27,18 @@ def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports
         shared: What all actor-learners update.
         worker_id: Index of this one; its slot in the counters.
         reports: Where statistics and finished games go.
+        play_state: Where the games stood that it goes on with; else it begins new ones.
+
+    Returns:
+        Where its games stand.
     """
     # Its own updates are a part of the seed: a worker that starts again plays other games.
     sequence = np.random.SeedSequence(config.seed, spawn_key=(worker_id, int(shared.updates[worker_id])))
     action_seed, *game_seeds = training_seeds(sequence, 1 + config.games_each)
     environments = make_environments(config, game_seeds)
     collector = RolloutCollector(config, environments, action_seed)
+    if play_state:
+        collector.restore(play_state)
     network = make_network(config, environments[0])
     local = LocalParameters(network, resolve_precision(config.precision))
 
@@ -63,15 +71,17 @@ def learn(config: TrainConfig, shared: SharedParameters, worker_id: int, reports
         games = collector.take_finished()
         shared.count(worker_id, len(rollout), finite, len(games))
         reports.add(finite, losses, grad_norm, staleness, advantages, returns, games)
+    return collector.state()
 
 
-def run_actor_learner(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+def run_actor_learner(
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, play_state: bytes
+) -> None:
     """Be one actor-learner process; an error ends up in front of the user by the pipe."""
     reports = ReportSender(worker_id, pipe)
     torch.set_num_threads(game_threads(config))  # the one learner of a2c computes on the cores that it plays on
     try:
-        learn(config, shared, worker_id, reports)
-        reports.close()
+        reports.close(learn(config, shared, worker_id, reports, play_state))
     except BrokenPipeError:
         pass  # the trainer is gone, and this process is about to be
     except Exception:

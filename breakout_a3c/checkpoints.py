@@ -51,6 +51,8 @@ class Checkpoint:
     best_evaluation: float | None  # mean score that chose best.pt
     recent_returns: list[float] = field(default_factory=list)  # of the last games, oldest first
     recent_lengths: list[int] = field(default_factory=list)
+    best_return: float = -math.inf  # of all games
+    play_states: list[Tensor] = field(default_factory=list)  # (n,) uint8 an actor-learner: where its games stand
     precision: str = ""  # that "auto" resolved to
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -165,6 +167,9 @@ def check_content(content: dict[str, Any], path: Path) -> None:
         and isinstance(content["minutes"], number)
         and 0 <= content["minutes"] < math.inf
         and isinstance(content["best_evaluation"], float | None)
+        and isinstance(content["best_return"], number)
+        and isinstance(content["play_states"], list)
+        and all(isinstance(v, Tensor) and v.dtype == torch.uint8 and v.dim() == 1 for v in content["play_states"])
         and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
         and RUN_NAME.fullmatch(content["run"]) is not None
         and content["precision"] in ("", *PRECISIONS)

@@ -1,9 +1,11 @@
 """What train.py and play.py have in common on the command line."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -11,6 +13,7 @@ from typing import Any, NoReturn, get_args
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 
+EXIT_NOT_PRINTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -28,6 +31,8 @@ class Parser(argparse.ArgumentParser):
 
 def run_program(program: Callable[[], int | None]) -> NoReturn:
     """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
+    open_closed_streams()
+    code = 0
     try:
         code = program() or 0
         sys.stdout.flush()
@@ -37,10 +42,32 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        pass  # whoever read our output has left
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        code = code or EXIT_NOT_PRINTED
+        with suppress(OSError):
+            print(f"{Path(sys.argv[0]).name}: the output was not all written: {error.strerror}.", file=sys.stderr)
+    leave_quietly(code)
+
+
+def leave_quietly(code: int) -> NoReturn:
+    """Exit with ``code``; what cannot be printed is given up, of which Python would complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
+
+
+def open_closed_streams() -> None:
+    """Open stdin, stdout and stderr where the shell closed them: the next file would be printed into."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:

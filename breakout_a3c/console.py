@@ -1,11 +1,11 @@
 """What a training shows: a live table in a terminal, one line now and then elsewhere."""
 
+import io
 import math
-import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -38,14 +38,32 @@ class TrainingStatus:
     minutes_since_checkpoint: float
 
 
-class LastingConsole(Console):
-    """A console that goes on in silence when nobody reads it any more; rich would end the program."""
+class LastingOutput(io.TextIOBase):
+    """Stdout for as long as it can be written: the reader leaves, the terminal closes, the log's disk fills."""
 
-    def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on."""
-        self.file = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
-        # What is still in the buffer of the real stdout must not fail at exit, either.
-        os.dup2(self.file.fileno(), sys.stdout.fileno())
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed; the rest is tried again with the next."""
+        with suppress(OSError):
+            sys.stdout.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return sys.stdout.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor, for the terminal's size."""
+        return sys.stdout.fileno()
+
+    @property
+    def encoding(self) -> str:
+        """Return what decides which characters a table is drawn with."""
+        return sys.stdout.encoding
 
 
 class TrainingConsole:
@@ -53,7 +71,7 @@ class TrainingConsole:
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._console = LastingConsole(highlight=False, soft_wrap=True)
+        self._console = Console(file=LastingOutput(), highlight=False, soft_wrap=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._printed_at = -math.inf
 

@@ -96,17 +96,26 @@ class Panel:
 
 
 def draw(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
-    """Draw the screen, enlarged with sharp pixels, and the panel to its right.
+    """Draw the screen and the panel to its right.
 
     Args:
         scene: What to show.
         height: At most so many pixels high; the screen is enlarged by a whole number.
     """
+    screen = draw_screen(scene, height)
+    return np.hstack((screen, draw_panel(scene, screen.shape[0])))
+
+
+def draw_screen(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
+    """Draw the screen alone, enlarged with sharp pixels, and what is to be laid over it; see ``draw``."""
     scale = max(1, height // scene.screen.shape[0])
     screen = np.asarray(cv2.resize(scene.screen, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
-    if scene.saliency is not None:
-        screen = lay_over(screen, scene.saliency)
-    panel = Panel(screen.shape[0])
+    return screen if scene.saliency is None else lay_over(screen, scene.saliency)
+
+
+def draw_panel(scene: Scene, height: int) -> Picture:
+    """Draw the panel alone, ``height`` pixels high."""
+    panel = Panel(height)
     y = draw_score(panel, scene)
     y = draw_rows(panel, scene, y)
     if scene.help:
@@ -117,7 +126,7 @@ def draw(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
         if scene.observation is not None:
             draw_observation(panel, scene.observation, y + 0.6 * ROW)
     panel.text(scene.footer, MARGIN, PICTURE_HEIGHT - MARGIN, 16, MUTED)
-    return np.hstack((screen, panel.canvas))
+    return panel.canvas
 
 
 def lay_over(screen: Picture, saliency: NDArray[np.float32]) -> Picture:

@@ -6,9 +6,10 @@ with the time in seconds, so that games which start together are the same game.
 """
 
 import difflib
+import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ale_py
 import cv2
@@ -16,6 +17,8 @@ import gymnasium
 import numpy as np
 from ale_py import Action, roms
 from gymnasium.spaces import Box, Discrete
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
 
 from breakout_a3c.config import CARTPOLE, Actions, TrainConfig
 from breakout_a3c.errors import UserError
@@ -29,6 +32,8 @@ REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
 # Of a ROM's games after 1, 2, ... frames, the last one left out; see AtariGame._start_after.
 STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
 NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
+
+GameState = dict[str, NDArray[Any]]  # all that the rest of a game, and the games after it, depend on
 
 
 def atari_games() -> list[str]:
@@ -118,13 +123,14 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         A start costs 5 ms, and a beginner's games are short: restored, they cost 30 us.
         """
         key = (self._rom, noops)
-        if key in STARTS:
-            self.ale.restoreState(STARTS[key])
-        else:
+        if key not in STARTS:
+            before = self.ale.cloneState(include_rng=True)
             self.ale.reset_game()
             for _ in range(noops - 1):
                 self.ale.act(Action.NOOP)
-            STARTS[key] = self.ale.cloneState()  # without the random numbers, which are each emulator's own
+            STARTS[key] = self.ale.cloneState()
+            self.ale.restoreState(before)  # each emulator's random numbers go on as if it had restored the start
+        self.ale.restoreState(STARTS[key])
         self.ale.act(Action.NOOP)  # draws the screen, which is no part of the state
 
     def _load(self, seed: int | None) -> None:
@@ -178,9 +184,72 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             "frames": self.ale.getEpisodeFrameNumber(),
         }
 
+    def state(self) -> GameState:
+        """Return where this game stands between two steps."""
+        return {
+            "emulator": np.frombuffer(self.ale.cloneState(include_rng=True).serialize(), np.uint8),
+            "observation": self._preprocessor.observation(),
+            "random": random_state(self),
+        }
+
+    def restore(self, state: GameState) -> Bytes:
+        """Go on from ``state``, of the same game; return the observation to act on.
+
+        Exact, but for sticky actions: the emulator's state does not tell which action it last took, and the
+        first one may repeat another.
+        """
+        self.ale.restoreState(ale_py.ALEState(state["emulator"].tobytes()))
+        self._preprocessor.restore(state["observation"])
+        restore_random_state(self, state["random"])
+        return self._preprocessor.observation()
+
     def render(self) -> Bytes:
         """Return the emulator's screen, ``(210, 160, 3)`` RGB."""
         return self.ale.getScreenRGB()
+
+
+class CartPole(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """CartPole-v1, which can also say where a game stands, and go on from there.
+
+    Args:
+        env: The game, in its time limit.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+
+    def state(self) -> GameState:
+        """Return where this game stands between two steps."""
+        return {
+            "elapsed": np.array(self._time_limit()._elapsed_steps),
+            "observation": np.array(self._physics().state),
+            "random": random_state(self.unwrapped),
+        }
+
+    def restore(self, state: GameState) -> NDArray[np.float32]:
+        """Go on from ``state``; return the observation to act on."""
+        self.reset()
+        self._time_limit()._elapsed_steps = int(state["elapsed"])
+        self._physics().state = state["observation"].copy()
+        restore_random_state(self.unwrapped, state["random"])
+        return state["observation"].astype(np.float32)
+
+    def _time_limit(self) -> Any:
+        return cast(Any, self.env)  # gymnasium gives its count no public name
+
+    def _physics(self) -> Any:
+        return cast(Any, self.unwrapped)
+
+
+def random_state(environment: gymnasium.Env[Any, Any]) -> Bytes:
+    """Return the state of an environment's random numbers, JSON in UTF-8."""
+    return np.frombuffer(json.dumps(environment.np_random.bit_generator.state).encode(), np.uint8)
+
+
+def restore_random_state(environment: gymnasium.Env[Any, Any], state: Bytes) -> None:
+    """Go on with the random numbers that ``random_state`` described."""
+    environment.np_random.bit_generator.state = json.loads(state.tobytes())
 
 
 def rom_path(game: str) -> Path:
@@ -200,7 +269,7 @@ def rom_path(game: str) -> Path:
     return path
 
 
-def make_environment(config: TrainConfig, seed: int | None = None, **changes: Any) -> gymnasium.Env[Any, Any]:
+def make_environment(config: TrainConfig, seed: int | None = None, **changes: Any) -> AtariGame | CartPole:
     """Build the environment that ``config`` describes.
 
     Args:
@@ -210,7 +279,7 @@ def make_environment(config: TrainConfig, seed: int | None = None, **changes: An
             ``max_episode_frames`` or ``sticky``.
     """
     if config.game == CARTPOLE:
-        environment = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+        environment = CartPole(gymnasium.make("CartPole-v1", render_mode="rgb_array"))
         environment.reset(seed=seed)
         return environment
     settings: dict[str, Any] = {

@@ -6,12 +6,14 @@ A3C has. The x axis is agent steps.
 
 import math
 import statistics
+import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -39,13 +41,20 @@ class TrainingStatistics:
         games: Games finished before a resume.
         returns: Raw scores of the last of them, oldest first.
         lengths: Their lengths in agent steps.
+        best_return: Best score of all of them.
     """
 
-    def __init__(self, games: int = 0, returns: Iterable[float] = (), lengths: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        games: int = 0,
+        returns: Iterable[float] = (),
+        lengths: Iterable[int] = (),
+        best_return: float = -math.inf,
+    ) -> None:
         self.games = games
         self.recent_returns = deque(returns, maxlen=RECENT_GAMES)
         self.recent_lengths = deque(lengths, maxlen=RECENT_GAMES)
-        self.best_return = max(self.recent_returns, default=-math.inf)
+        self.best_return = best_return
         self.truncated_games = 0
         self.updates_not_finite = 0
         self.not_finite_in_a_row = 0
@@ -65,8 +74,6 @@ class TrainingStatistics:
             self.truncated_games += game.truncated
             self._returns_of_worker[report.worker_id].append(game.episode_return)
         self._new_games += report.games
-        if report.statistics is None:
-            return
         self.updates_not_finite += report.statistics.not_finite
         self.not_finite_in_a_row = (
             0 if report.statistics.count else self.not_finite_in_a_row + report.statistics.not_finite
@@ -129,6 +136,7 @@ class MetricsWriter:
     def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
         self._folder = folder
         self.error = ""
+        hide_tracebacks_of_writers()
         try:
             self._writer: SummaryWriter | None = SummaryWriter(
                 str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
@@ -168,8 +176,22 @@ class MetricsWriter:
 
     def close(self) -> None:
         """Close the file."""
-        if self._writer is not None:
-            self._writer.close()
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except OSError as error:
+            self.error = str(error)
+
+
+def hide_tracebacks_of_writers() -> None:
+    """Have TensorBoard's threads print no traceback: their errors are raised again by the writer's next call."""
+    print_traceback = threading.excepthook
+
+    def print_others(arguments: threading.ExceptHookArgs) -> None:
+        if not (isinstance(arguments.thread, _AsyncWriterThread) and isinstance(arguments.exc_value, OSError)):
+            print_traceback(arguments)
+
+    threading.excepthook = print_others
 
 
 def write_summary(writer: SummaryWriter, summary: Summary, steps: int) -> None:

@@ -6,6 +6,7 @@ and how it was evaluated; its card, a Markdown file beside it, tells a person.
 
 import hashlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def load_model(path: Path) -> Checkpoint:
         "best_evaluation": None,
         "recent_returns": [],
         "recent_lengths": [],
+        "best_return": -math.inf,
+        "play_states": [],
     }
     check_content(content, path)
     content["config"] = from_dict(content["config"], str(path))

@@ -94,6 +94,11 @@ class FramePreprocessor:
         self._update_frame()
         push_frame(self._frame, self._stack)
 
+    def restore(self, observation: Bytes) -> None:
+        """Go on from a stack that ``observation`` returned; the next frame is made from whole screens."""
+        self._observation[...] = observation
+        self._stale[:] = self._changed[:] = True
+
     def refill(self) -> None:
         """Begin a new stack: four times the frame of the last screen alone."""
         self._gray[PREVIOUS] = 0

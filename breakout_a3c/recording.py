@@ -12,7 +12,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from breakout_a3c.controls import Controls
-from breakout_a3c.drawing import PICTURE_HEIGHT, Picture, Scene, draw
+from breakout_a3c.drawing import PICTURE_HEIGHT, Picture, Scene, draw, draw_screen
 from breakout_a3c.errors import UserError
 
 Writer = Generator[None, Picture | None, None]
@@ -68,13 +68,14 @@ def check_target(path: Path) -> None:
         ) from error
 
 
-def record(scenes: Iterable[Scene], path: Path, frames_per_second: int) -> float:
+def record(scenes: Iterable[Scene], path: Path, frames_per_second: int, with_panel: bool = True) -> float:
     """Write ``scenes`` to ``path``, which is complete or absent.
 
     Args:
         scenes: One a frame of the game.
         path: Ends in ``.mp4`` or ``.gif``.
         frames_per_second: The game's own speed.
+        with_panel: Draw the panel beside the screen.
 
     Returns:
         How many seconds it lasts.
@@ -82,7 +83,7 @@ def record(scenes: Iterable[Scene], path: Path, frames_per_second: int) -> float
     Raises:
         UserError: If it cannot be written.
     """
-    recorder = Recorder(path, frames_per_second)
+    recorder = Recorder(path, frames_per_second, with_panel)
     try:
         for scene in scenes:
             recorder.add(scene)
@@ -97,15 +98,17 @@ class Recorder:
     Args:
         path: Ends in ``.mp4`` or ``.gif``.
         frames_per_second: The game's own speed.
+        with_panel: Draw the panel beside the screen.
 
     Raises:
         UserError: If it cannot be written; from ``add`` and ``finish``, too.
     """
 
-    def __init__(self, path: Path, frames_per_second: int) -> None:
+    def __init__(self, path: Path, frames_per_second: int, with_panel: bool = True) -> None:
         check_target(path)
         self.path = path
         self._target = FORMATS[path.suffix.lower()]
+        self._draw = draw if with_panel else draw_screen
         self._stride = math.ceil(frames_per_second / self._target.max_frames_per_second)
         self._frames_per_second = frames_per_second / self._stride
         # Absolute: in a:b.mp4, ffmpeg would take a: for a protocol.
@@ -116,7 +119,7 @@ class Recorder:
     def add(self, scene: Scene) -> None:
         """Write one scene, unless the format takes fewer pictures a second."""
         if self._scenes % self._stride == 0:
-            picture = draw(scene, self._target.max_height)
+            picture = self._draw(scene, self._target.max_height)
             with recording_errors(self.path):
                 if self._writer is None:
                     self._writer = open_writer(picture, self._temporary, self._target, self._frames_per_second)

@@ -41,11 +41,12 @@ class UpdateStatistics:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """Finished games, and the statistics of the updates since the last report."""
+    """Finished games, and the statistics of the updates since the last report; where the games stand, at the end."""
 
     worker_id: int
     games: list[FinishedGame]
-    statistics: UpdateStatistics | None = None
+    statistics: UpdateStatistics
+    play_state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +124,23 @@ class ReportSender:
         self._sent_at = time.monotonic()
         statistics, self._statistics = self._statistics, UpdateStatistics()
         if self._poll.poll(0):
-            self._send(statistics)
+            self._send(statistics, GAMES_A_MESSAGE)
         else:  # the counts go with the next report, the means are lost
             self._statistics.dropped = statistics.dropped + 1
             self._statistics.not_finite = statistics.not_finite
             self._explained = []
 
-    def _send(self, statistics: UpdateStatistics | None) -> None:
-        if statistics is not None and self._explained:
+    def _send(self, statistics: UpdateStatistics, games: int, play_state: bytes = b"") -> None:
+        if self._explained:
             advantages, returns = (torch.cat(parts) for parts in zip(*self._explained, strict=True))
             statistics.means["train/explained_variance"] = explained_variance(advantages, returns)
             self._explained = []
-        games, self._games = self._games[:GAMES_A_MESSAGE], self._games[GAMES_A_MESSAGE:]
-        self._pipe.send(WorkerReport(self._worker_id, games, statistics))
+        told, self._games = self._games[:games], self._games[games:]
+        self._pipe.send(WorkerReport(self._worker_id, told, statistics, play_state))
 
-    def close(self) -> None:
-        """Send what is left, waiting for the trainer if need be."""
-        self._send(self._statistics)
-        while self._games:
-            self._send(None)
+    def close(self, play_state: bytes) -> None:
+        """Send what is left and where the games stand, waiting for the trainer if need be."""
+        self._send(self._statistics, len(self._games), play_state)
         self._pipe.close()
 
     def fail(self, traceback: str) -> None:

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+import safetensors.numpy
 import torch
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 from torch import Tensor
 
 from breakout_a3c.config import CARTPOLE, TrainConfig
-from breakout_a3c.environments import make_environment
+from breakout_a3c.environments import AtariGame, CartPole, GameState, make_environment
 from breakout_a3c.networks import ActorCritic
+
+Game = AtariGame | CartPole
 
 
 class FinishedGame(NamedTuple):
@@ -46,7 +49,7 @@ class GameBatch:
         threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
     """
 
-    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]], threads: int = 1) -> None:
+    def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1) -> None:
         self._config = config
         self._environments = environments
         self._returns = [0.0] * len(environments)
@@ -103,6 +106,23 @@ class GameBatch:
         self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
         self._returns[index], self._lengths[index] = 0.0, 0
 
+    def state(self) -> GameState:
+        """Return where all games stand between two steps, those that ended having been taken."""
+        state = {"returns": np.array(self._returns), "lengths": np.array(self._lengths)}
+        for index, environment in enumerate(self._environments):
+            state |= {f"{index}/{name}": values for name, values in environment.state().items()}
+        return state
+
+    def restore(self, state: GameState) -> NDArray[Any]:
+        """Go on from ``state``; return the observations to act on, ``(B, *observation)``."""
+        self._returns, self._lengths = state["returns"].tolist(), state["lengths"].tolist()
+        observations = []
+        for index, environment in enumerate(self._environments):
+            prefix = f"{index}/"
+            of_game = {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}
+            observations.append(environment.restore(of_game))
+        return np.stack(observations)
+
     def take_finished(self) -> list[FinishedGame]:
         """Return the games that ended since the last call."""
         finished, self._finished = self._finished, []
@@ -138,7 +158,7 @@ class RolloutCollector:
         seed: Of the sampled actions.
     """
 
-    def __init__(self, config: TrainConfig, environments: Sequence[gymnasium.Env[Any, Any]], seed: int) -> None:
+    def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
         length, batch = config.rollout_length, len(environments)
         self._games = GameBatch(config, environments, game_threads(config))
         self._generator = torch.Generator().manual_seed(seed)
@@ -156,6 +176,17 @@ class RolloutCollector:
     def take_finished(self) -> list[FinishedGame]:
         """Return the games that ended since the last call."""
         return self._games.take_finished()
+
+    def state(self) -> bytes:
+        """Return where the games and the sampling of actions stand between two rollouts, as safetensors."""
+        generator = self._generator.get_state().numpy()
+        return safetensors.numpy.save(self._games.state() | {"generator": generator})
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a ``state`` of as many games."""
+        arrays = safetensors.numpy.load(state)
+        self._generator.set_state(torch.from_numpy(arrays["generator"]))
+        self._next_observations.copy_(torch.from_numpy(self._games.restore(arrays)))
 
     @torch.no_grad()
     def collect(self, network: ActorCritic) -> Rollout:
@@ -218,7 +249,7 @@ def training_seeds(sequence: np.random.SeedSequence, count: int) -> list[int]:
     return [int(word) & ~1 for word in words]
 
 
-def make_environments(config: TrainConfig, seeds: Sequence[int]) -> list[gymnasium.Env[Any, Any]]:
+def make_environments(config: TrainConfig, seeds: Sequence[int]) -> list[Game]:
     """Build the games that one actor-learner plays at once, one for each seed."""
     return [make_environment(config, seed) for seed in seeds]
 

@@ -29,7 +29,9 @@ BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency",
 BOUNDARY = b"picture"
 SECURITY = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",  # another site's page cannot show the stream
     "X-Content-Type-Options": "nosniff",
 }
 URLS = Map(

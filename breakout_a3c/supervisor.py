@@ -1,7 +1,7 @@
 """Starts the actor-learners, hears them, replaces those that die, and stops them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
@@ -39,6 +39,7 @@ class Supervisor:
         context: Starts them.
         config: The run's settings, with their number.
         shared: What they update; it outlives each of them.
+        play_states: Of those that go on with their games, where these stand.
         target: What a process runs.
     """
 
@@ -47,12 +48,14 @@ class Supervisor:
         context: Context,
         config: TrainConfig,
         shared: SharedParameters,
-        target: Callable[[TrainConfig, SharedParameters, int, Connection], None] = run_actor_learner,
+        play_states: Mapping[int, bytes] | None = None,
+        target: Callable[[TrainConfig, SharedParameters, int, Connection, bytes], None] = run_actor_learner,
     ) -> None:
         self._context = context
         self._target = target
         self._config = config
         self._shared = shared
+        self._play_states = dict(play_states or {})
         self._fruitless_deaths = [0] * config.actor_learners
         self.deaths = 0
         self.error = ""
@@ -74,8 +77,10 @@ class Supervisor:
 
     def _start(self, worker_id: int) -> None:
         reader, writer = Pipe(duplex=False)
+        play_state = self._play_states.pop(worker_id, b"")  # once: it may be what the worker died of
+        name = f"actor-learner-{worker_id}"
         process = start_process(
-            self._context, f"actor-learner-{worker_id}", self._target, self._config, self._shared, worker_id, writer
+            self._context, name, self._target, self._config, self._shared, worker_id, writer, play_state
         )
         # With our copy of the write end closed, the reader's end of file means the worker's death.
         writer.close()

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import psutil
 import torch
+from torch import Tensor
 
 from breakout_a3c.checkpoints import Checkpoint, RunFolder, check_fits, command_line, program_versions
 from breakout_a3c.clocks import Clock, Speedometer
@@ -22,6 +24,7 @@ from breakout_a3c.evaluator import Evaluation, Evaluator
 from breakout_a3c.metrics import MetricsWriter, TrainingStatistics, mirror_to_wandb
 from breakout_a3c.networks import resolve_precision
 from breakout_a3c.processes import HANDLED_SIGNALS, Context
+from breakout_a3c.reports import WorkerReport
 from breakout_a3c.rollout import make_network
 from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
@@ -82,7 +85,9 @@ class Trainer:
         resume = plan.resume
         self._statistics = TrainingStatistics()
         if resume is not None:
-            self._statistics = TrainingStatistics(resume.games, resume.recent_returns, resume.recent_lengths)
+            self._statistics = TrainingStatistics(
+                resume.games, resume.recent_returns, resume.recent_lengths, resume.best_return
+            )
         self._best_evaluation = self._folder.best_evaluation()
         self._last_evaluation: float | None = None
         self._under_evaluation: Checkpoint | None = None
@@ -93,7 +98,8 @@ class Trainer:
         self._precision = str(resolve_precision(plan.config.precision)).removeprefix("torch.")
         self._saved_at = time.monotonic()
         self._speed = Speedometer(self._shared)
-        self._supervisor = Supervisor(context, plan.config, self._shared)
+        self._play_states: dict[int, bytes] = {}  # of the actor-learners that have finished
+        self._supervisor = Supervisor(context, plan.config, self._shared, resumed_play_states(plan))
         self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
 
     def run(self) -> int:
@@ -132,8 +138,7 @@ class Trainer:
         saves = Clock(self._config.checkpoint_minutes * 60)
         evaluations = Clock(self._config.eval_minutes * 60 or math.inf)
         while self._supervisor.alive and not self._signals:
-            for report in self._supervisor.poll(timeout=0.25):
-                self._statistics.add(report)
+            self._hear(self._supervisor.poll(timeout=0.25))
             if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
                 raise WorkersCannotRun(NOT_FINITE_ADVICE)
             if memory.due():
@@ -148,12 +153,17 @@ class Trainer:
                 self._request_evaluation()
             self._take_evaluation()
 
+    def _hear(self, reports: list[WorkerReport]) -> None:
+        for report in reports:
+            self._statistics.add(report)
+            if report.play_state:
+                self._play_states[report.worker_id] = report.play_state
+
     def _finish(self) -> bool:
         """Stop every process and save what was learned; return whether that is on the disk."""
         if self._signals:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
-        for report in self._supervisor.stop(hurry=lambda: len(self._signals) > 1):
-            self._statistics.add(report)
+        self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
         minutes = self._shared.minutes()
         learned = self._shared.total_steps() > self._first_step
         path = self._save() if learned else None
@@ -277,10 +287,17 @@ class Trainer:
             best_evaluation=self._best_evaluation,
             recent_returns=list(self._statistics.recent_returns),
             recent_lengths=list(self._statistics.recent_lengths),
+            best_return=self._statistics.best_return,
+            play_states=self._saved_play_states(),
             precision=self._precision,
             command=command_line(),
             versions=self._versions,
         )
+
+    def _saved_play_states(self) -> list[Tensor]:
+        """Return where the games of each actor-learner stand, empty for one that has not finished."""
+        states = (self._play_states.get(worker_id, b"") for worker_id in range(self._config.actor_learners))
+        return [torch.from_numpy(np.frombuffer(state, np.uint8).copy()) for state in states]
 
     def _save(self) -> Path | None:
         """Write a checkpoint and return its path; where that fails, say so."""
@@ -378,6 +395,13 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
         counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)
         shared.restore(averages, counts, plan.resume.minutes)
     return shared
+
+
+def resumed_play_states(plan: TrainingPlan) -> dict[int, bytes]:
+    """Return where the games of the actor-learners stood that go on with as many of them."""
+    if plan.resume is None or plan.resume.config.games_each != plan.config.games_each:
+        return {}
+    return {worker_id: state.numpy().tobytes() for worker_id, state in enumerate(plan.resume.play_states)}
 
 
 def tree_memory_mb() -> float:

@@ -11,14 +11,18 @@ from breakout_a3c.rollout import make_environments, make_network
 from breakout_a3c.shared import SharedParameters
 
 
+def make_shared(config: TrainConfig) -> SharedParameters:
+    torch.manual_seed(config.seed)
+    return SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+
+
 def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerReport]]:
     """Run one actor-learner in this process to the end of the run."""
-    torch.manual_seed(config.seed)
-    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    shared = make_shared(config)
     reader, writer = Pipe(duplex=False)
     sender = ReportSender(0, writer)
     learn(config, shared, 0, sender)
-    sender.close()
+    sender.close(b"")
     reports = []
     while reader.poll():
         try:
@@ -48,6 +52,49 @@ def test_one_worker_and_one_seed_give_identical_parameters(seed: int) -> None:
     second, _ = train_alone(replace(ALONE, seed=seed))
     assert torch.equal(first.parameters, second.parameters)
     assert torch.equal(first.square_average, second.square_average)
+
+
+def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_state: bytes = b"") -> bytes:
+    """Run one actor-learner in this process until ``steps`` are done or the run is."""
+    count = SharedParameters.count
+
+    def count_and_stop(self: SharedParameters, worker_id: int, length: int, updated: bool, games: int) -> None:
+        count(self, worker_id, length, updated, games)
+        if self.total_steps() >= steps:
+            self.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SharedParameters, "count", count_and_stop)
+        reader, writer = Pipe(duplex=False)
+        with reader:
+            return learn(config, shared, 0, ReportSender(0, writer), play_state)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(ALONE, total_steps=2000),
+        replace(PRESETS["cartpole"], threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
+        replace(PRESETS["paper"], threads=1, total_steps=500, precision="float32"),
+    ],
+    ids=["breakout", "cartpole with adam", "paper"],
+)
+def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
+    assert config.total_steps is not None
+    whole, first = make_shared(config), make_shared(config)
+    learn_until(config, whole, config.total_steps)
+    play_state = learn_until(config, first, config.total_steps // 2)
+    assert first.total_steps() < whole.total_steps()
+
+    second = make_shared(replace(config, seed=99))
+    second.parameters.copy_(first.parameters)
+    averages = (first.square_average, first.gradient_average)
+    second.restore(averages, (first.total_steps(), first.total_updates(), first.total_games()), first.minutes())
+    learn_until(config, second, config.total_steps, play_state)
+    assert second.total_steps() == whole.total_steps()
+    assert second.total_games() == whole.total_games() > 0
+    assert torch.equal(second.parameters, whole.parameters)
+    assert torch.equal(second.square_average, whole.square_average)
 
 
 def test_another_seed_gives_other_parameters() -> None:

@@ -13,7 +13,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 from numpy.typing import NDArray
 
-from breakout_a3c.config import PRESETS
+from breakout_a3c import environments
+from breakout_a3c.config import PRESETS, TrainConfig
 from breakout_a3c.environments import NO_SINGLE_PLAYER, AtariGame, atari_games, make_environment
 from breakout_a3c.errors import UserError
 
@@ -265,6 +266,52 @@ def test_reset_with_a_seed_is_a_new_game_of_that_seed() -> None:
     replayed, _ = AtariGame(seed=9, sticky=0.25).reset(seed=5)
     again, _ = other.reset(seed=5)
     assert np.array_equal(replayed, again)
+
+
+def test_a_sticky_game_does_not_depend_on_the_games_played_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def play() -> list[Any]:
+        game = AtariGame(seed=3, sticky=0.25)
+        game.reset()
+        return [game.step(step % 3)[1:] for step in range(200)]
+
+    monkeypatch.setattr(environments, "STARTS", {})
+    assert play() == play(), "the second one restores the start that the first one emulated"
+
+
+def run_on(game: Any, steps: int) -> list[Any]:
+    """Play on, over the ends of games."""
+    seen: list[Any] = []
+    for step in range(steps):
+        observation, *rest, _ = outcome = game.step(step * step % 7 % game.action_space.n)
+        if outcome[2] or outcome[3]:
+            observation, _ = game.reset()
+        seen.append((observation.tobytes(), *rest))
+    return seen
+
+
+@pytest.mark.parametrize("config", [PRESETS["breakout"], PRESETS["cartpole"]], ids=["breakout", "cartpole"])
+def test_a_restored_game_goes_on_exactly_and_so_do_those_after_it(config: TrainConfig) -> None:
+    game, other = make_environment(config, seed=2), make_environment(config, seed=4)
+    game.reset()
+    run_on(game, 333)
+    run_on(other, 10)
+    state = game.state()
+    resumed_from = other.restore(state)
+    following = run_on(game, 700)
+    assert run_on(other, 700) == following
+    assert any(terminated for _, _, terminated, _ in following)
+    assert resumed_from.dtype == other.observation_space.dtype
+    assert np.array_equal(resumed_from, game.restore(state))
+
+
+def test_cartpole_that_was_restored_is_truncated_in_time() -> None:
+    game, other = (make_environment(PRESETS["cartpole"], seed=seed) for seed in (1, 2))
+    game.reset()
+    for _ in range(5):
+        game.step(0)
+    game._time_limit()._elapsed_steps = 499  # type: ignore[union-attr]
+    other.restore(game.state())
+    assert other.step(1)[3]
 
 
 def test_sticky_actions_change_the_game() -> None:

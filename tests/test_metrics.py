@@ -49,7 +49,7 @@ def test_each_game_is_written_once_and_each_worker_has_its_mean(tmp_path: Path) 
     statistics = TrainingStatistics()
     for worker_id, returns in ((0, [1.0, 3.0]), (2, [8.0]), (0, [5.0])):
         games = [FinishedGame(value, 10 * int(value), False) for value in returns]
-        statistics.add(WorkerReport(worker_id, games))
+        statistics.add(WorkerReport(worker_id, games, UpdateStatistics()))
     scalars = statistics.take_scalars()
     assert {name: value for name, value in scalars.items() if name.startswith("workers/")} == {
         "workers/ep_rew_mean_0": 3.0,

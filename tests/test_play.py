@@ -105,6 +105,8 @@ def test_cartpole_is_recorded(cartpole_checkpoint_path: Path, tmp_path: Path) ->
         ("--seed", "-1"),
         ("--sticky", "1.5"),
         ("--sticky", "nan"),
+        ("--seconds", "5"),
+        ("--no-panel",),
         ("--record", "game.avi"),
         ("--record", "missing/game.mp4"),
         ("--render",),  # there is no display

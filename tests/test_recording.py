@@ -56,6 +56,15 @@ def test_a_video_has_every_frame_and_the_game_moves_in_it(scenes: list[Scene], t
     assert moved > 100, "the ball stands still"
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_without_the_panel_it_is_the_screen_alone(scenes: list[Scene], tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"game{suffix}"
+    record(iter(scenes[:3]), path, 60, with_panel=False)
+    facts, _ = read_video(path)
+    scale = 4 if suffix == ".mp4" else 2
+    assert facts["size"] == (160 * scale, 210 * scale)
+
+
 def test_a_gif_is_small_and_loops_and_the_game_moves_in_it(scenes: list[Scene], tmp_path: Path) -> None:
     path = tmp_path / "game.gif"
     assert record(iter(scenes), path, 60) == FRAMES / 60

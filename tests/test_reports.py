@@ -86,5 +86,8 @@ def test_closing_sends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = Pipe(duplex=False)
     sender = ReportSender(0, writer)
     add(sender, games=100)
-    sender.close()
-    assert sum(len(report.games) for report in received(reader)) == 100
+    sender.close(b"where they stand")
+    (report,) = received(reader)
+    assert len(report.games) == 100
+    assert report.statistics.count == 1
+    assert report.play_state == b"where they stand"

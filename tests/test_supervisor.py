@@ -17,26 +17,36 @@ from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
 CONFIG = replace(BREAKOUT, threads=2)
 
 
-def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes) -> None:
     ReportSender(worker_id, pipe).fail("Traceback: it was bound to happen")
     os._exit(1)
 
 
-def work_until_told(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+def work_until_told(
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes
+) -> None:
     sender = ReportSender(worker_id, pipe)
     while not shared.stopped:
         shared.count(worker_id, 40, True, 0)
         time.sleep(0.01)
-    sender.close()
+    sender.close(b"")
 
 
-def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection) -> None:
+def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes) -> None:
     time.sleep(1000)
 
 
-def make(target: object) -> tuple[Supervisor, SharedParameters]:
+def crash_on_a_state(
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes
+) -> None:
+    if state:
+        os._exit(1)
+    ReportSender(worker_id, pipe).close(b"new games")
+
+
+def make(target: object, play_states: dict[int, bytes] | None = None) -> tuple[Supervisor, SharedParameters]:
     shared = SharedParameters(torch.zeros(3), CONFIG)
-    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared, target)  # type: ignore[arg-type]
+    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
     supervisor.start()
     return supervisor, shared
 
@@ -70,6 +80,16 @@ def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
     assert supervisor.alive == 0
     assert all(isinstance(report, WorkerReport) for report in reports)
     assert len(reports) == 2, "the last reports are heard"
+
+
+def test_a_state_of_games_is_given_to_its_worker_once() -> None:
+    supervisor, _ = make(crash_on_a_state, {1: b"what the worker dies of"})
+    reports = []
+    while supervisor.alive:
+        reports += supervisor.poll(0.05)
+    assert supervisor.deaths == 1
+    assert sorted(report.worker_id for report in reports) == [0, 1]
+    assert all(report.play_state == b"new games" for report in reports)
 
 
 def test_children_hear_no_signal_that_is_the_trainers() -> None:

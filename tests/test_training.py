@@ -154,6 +154,27 @@ def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> N
     assert rates[0].value < 3e-4, "the schedule goes on near its end"
 
 
+def test_a_run_in_two_parts_learns_bit_for_bit_what_it_learns_at_once(tmp_path: Path) -> None:
+    alone = ["--threads", "1", "--envs-per-thread", "2", "--precision", "float32", "--total-steps", "4000"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    finish(start(whole, *alone, "--run", "run"), 0)
+    training = start(parts, *alone, "--run", "run", "--checkpoint-minutes", "0.005")
+    latest = parts / "checkpoints" / "latest.pt"
+    wait_for(latest.exists)
+    training.terminate()
+    finish(training, 143)
+    first = load_checkpoint(latest)
+    assert 0 < first.steps < 4000
+    finish(start(parts, *alone, "--resume", "checkpoints/latest.pt"), 0)
+    once, twice = load_checkpoint(whole / "checkpoints" / "latest.pt"), load_checkpoint(latest)
+    assert torch.equal(once.parameters, twice.parameters)
+    assert torch.equal(once.square_average, twice.square_average)
+    assert once.recent_returns == twice.recent_returns
+    assert once.best_return == twice.best_return >= max(first.recent_returns, default=0)
+
+
 def test_a_resumed_run_begins_where_it_stopped(trained: tuple[Path, str]) -> None:
     checkpoint = load_checkpoint(next((trained[0] / "checkpoints" / "first").glob("step_*.pt")))
     shared = initial_parameters(TrainingPlan(checkpoint.config, "first", Path(), Path(), resume=checkpoint))
