@@ -32,6 +32,7 @@ from breakout_a3c.shared import LocalParameters
 FORMAT = 1
 MAX_BYTES = 1 << 30  # the largest network here takes 14 MB
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -42,6 +43,7 @@ class Checkpoint:
     config: TrainConfig
     run: str
     parameters: Tensor  # (P,) float32, in the layout of shared.LocalParameters
+    averaged_parameters: Tensor  # (P,) float32: those that play
     square_average: Tensor  # (P,) float32
     gradient_average: Tensor  # (P,) float32 of Adam, else (0,)
     steps: int
@@ -85,7 +87,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         ValueError: If a parameter is not finite; nothing is written.
         OSError: If the folder cannot be written.
     """
-    for name in ("parameters", "square_average", "gradient_average"):
+    for name in VECTORS:
         if not torch.isfinite(getattr(checkpoint, name)).all():
             raise ValueError(f"the {name} are not finite, so {path.name} was not written")
     content = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
@@ -153,14 +155,14 @@ def check_archive(path: Path) -> None:
 
 def check_content(content: dict[str, Any], path: Path) -> None:
     """Raise a UserError unless the fields are of their types and the numbers finite."""
-    vectors = (content["parameters"], content["square_average"], content["gradient_average"])
+    vectors = [content[name] for name in VECTORS]
     number = (int, float)
     valid = (
         all(isinstance(v, Tensor) and v.dtype == torch.float32 and v.dim() == 1 for v in vectors)
         and all(bool(torch.isfinite(v).all()) for v in vectors)
-        and vectors[0].shape == vectors[1].shape
-        and len(vectors[2]) in (0, len(vectors[0]))
-        and bool((vectors[1] >= 0).all())
+        and vectors[0].shape == vectors[1].shape == vectors[2].shape
+        and len(vectors[3]) in (0, len(vectors[0]))
+        and bool((vectors[2] >= 0).all())
         and isinstance(content["config"], dict)
         and all(isinstance(key, str) for key in content["config"])
         and all(isinstance(content[name], int) and content[name] >= 0 for name in ("steps", "updates", "games"))
@@ -202,7 +204,7 @@ def build_agent(checkpoint: Checkpoint, path: Path) -> Agent:
     precision = PRECISIONS.get(checkpoint.precision) or resolve_precision(checkpoint.config.precision)
     local = LocalParameters(network, precision)
     check_fits(checkpoint, local.size, path)
-    local.pull(checkpoint.parameters)
+    local.pull(checkpoint.averaged_parameters)
     return Agent(network.requires_grad_(False).eval(), checkpoint)
 
 

@@ -186,6 +186,13 @@ class TrainConfig:
     loss_reduction: LossReduction = option(
         "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
     )
+    average_steps: int = option(
+        100_000,
+        "agent steps over which the parameters that play, are evaluated and published are averaged "
+        "(Polyak and Juditsky 1992; by measurement, benchmarks/README.md); 0: the newest play",
+        LEARNING,
+        low=0,
+    )
     seed: int = option(1, "of this run; each actor-learner and game derives its own", LEARNING, low=0, high=2**31 - 1)
 
     checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", UPKEEP, low=0.001)
@@ -277,6 +284,7 @@ CARTPOLE_A3C = replace(
     frame_skip=1,
     clip_rewards=False,
     learning_rate=7e-4,
+    average_steps=0,
     total_steps=500_000,
     eval_minutes=0.1,
 )
@@ -299,6 +307,7 @@ PRESETS: dict[str, TrainConfig] = {
         value_coef=0.25,
         max_grad_norm=40.0,
         loss_reduction="sum",
+        average_steps=0,
     ),
     "cartpole": CARTPOLE_A3C,
     # One learner with 40 games: an update sees five times as many steps, and its rate is four times as high.

@@ -41,7 +41,8 @@ def save_model(checkpoint: Checkpoint, evaluation: dict[str, Any], path: Path) -
         "training": json.dumps({name: getattr(checkpoint, name) for name in TRAINING}),
         "evaluation": json.dumps(evaluation),
     }
-    write_atomically(path, lambda temporary: save_file({TENSOR: checkpoint.parameters}, temporary, metadata=header))
+    tensors = {TENSOR: checkpoint.averaged_parameters}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -63,6 +64,7 @@ def load_model(path: Path) -> Checkpoint:
         raise UserError(f"{path} is damaged or not a model of this program: fetch it again.") from error
     content |= {
         "parameters": parameters,
+        "averaged_parameters": parameters,
         "square_average": torch.zeros_like(parameters),
         "gradient_average": torch.zeros(0),
         "best_evaluation": None,

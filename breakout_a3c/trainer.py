@@ -15,6 +15,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from breakout_a3c.averaging import ParameterAverage
 from breakout_a3c.checkpoints import Checkpoint, RunFolder, check_fits, command_line, program_versions
 from breakout_a3c.clocks import Clock, Speedometer
 from breakout_a3c.config import TrainConfig
@@ -29,6 +30,7 @@ from breakout_a3c.rollout import make_network
 from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
 
+AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
 METRICS_SECONDS = 2.0
 MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
@@ -77,6 +79,9 @@ class Trainer:
         self._config = plan.config
         self._shared = initial_parameters(plan)
         self._first_step = self._shared.total_steps()
+        self._average = ParameterAverage(
+            self._shared, plan.config.average_steps, plan.resume.averaged_parameters if plan.resume else None
+        )
         self._folder = RunFolder(plan.checkpoints, plan.run)
         if plan.wandb:
             mirror_to_wandb(plan.runs / plan.run, plan.config)
@@ -134,13 +139,16 @@ class Trainer:
 
     def _supervise(self) -> None:
         """Hear the workers and do what is due, until they have all finished or a signal comes."""
-        status, metrics, memory = Clock(STATUS_SECONDS), Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
+        average, status = Clock(AVERAGE_SECONDS), Clock(STATUS_SECONDS)
+        metrics, memory = Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
         saves = Clock(self._config.checkpoint_minutes * 60)
         evaluations = Clock(self._config.eval_minutes * 60 or math.inf)
         while self._supervisor.alive and not self._signals:
             self._hear(self._supervisor.poll(timeout=0.25))
             if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
                 raise WorkersCannotRun(NOT_FINITE_ADVICE)
+            if average.due():
+                self._average.follow()
             if memory.due():
                 self._memory_mb = tree_memory_mb()
             if metrics.due():
@@ -278,6 +286,7 @@ class Trainer:
             config=self._config,
             run=self._plan.run,
             parameters=self._shared.parameters.clone(),
+            averaged_parameters=self._average.follow().parameters.clone(),
             square_average=self._shared.square_average.clone(),
             gradient_average=self._shared.gradient_average.clone(),
             steps=self._shared.total_steps(),
@@ -312,7 +321,7 @@ class Trainer:
     def _request_evaluation(self, *, hurry: bool = False) -> bool:
         """Have the present parameters evaluated, unless others still are; return whether that begins."""
         checkpoint = self._checkpoint()
-        begun = self._evaluator.request(checkpoint.parameters, hurry)
+        begun = self._evaluator.request(checkpoint.averaged_parameters, hurry)
         if begun:
             self._under_evaluation = checkpoint
         return begun
@@ -389,7 +398,7 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
     source = plan.resume or plan.initial
     if source is not None:
         check_fits(source, shared.parameters.numel(), plan.source)
-        shared.parameters.copy_(source.parameters)
+        shared.parameters.copy_(source.parameters if plan.resume else source.averaged_parameters)
     if plan.resume is not None:
         averages = (plan.resume.square_average, plan.resume.gradient_average)
         counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)

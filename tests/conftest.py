@@ -26,6 +26,7 @@ def save_untrained(config: TrainConfig, root: Path) -> Path:
         config=config,
         run="untrained",
         parameters=parameters,
+        averaged_parameters=parameters,
         square_average=torch.zeros_like(parameters),
         gradient_average=torch.zeros(0),
         steps=12_345,

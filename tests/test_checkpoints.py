@@ -26,6 +26,7 @@ def small_checkpoint(steps: int = 1000) -> Checkpoint:
         config=replace(PRESETS["cartpole"], seed=7),
         run="small",
         parameters=torch.randn(500, generator=generator),
+        averaged_parameters=torch.randn(500, generator=generator),
         square_average=torch.rand(500, generator=generator),
         gradient_average=torch.randn(500, generator=generator),
         steps=steps,
@@ -59,7 +60,7 @@ def test_round_trip(saved: Path) -> None:
     assert list(saved.parent.iterdir()) == [saved], "no temporary file is left"
 
 
-@pytest.mark.parametrize("name", ["parameters", "square_average", "gradient_average"])
+@pytest.mark.parametrize("name", ["parameters", "averaged_parameters", "square_average", "gradient_average"])
 def test_what_is_not_finite_is_never_written(saved: Path, name: str) -> None:
     broken = replace(small_checkpoint(), **{name: torch.tensor([0.0, float("nan")])})
     with pytest.raises(ValueError, match="not finite"):

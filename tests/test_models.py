@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
 from breakout_a3c.errors import UserError
 from breakout_a3c.models import load_agent, load_model, load_weights, save_model
 
@@ -42,10 +42,20 @@ def test_an_agent_has_the_parameters(model: Path, checkpoint_path: Path, kind: s
     assert largest == float(agent.checkpoint.parameters.abs().max())
 
 
+def test_what_plays_and_is_published_is_the_average(checkpoint_path: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(checkpoint_path)
+    checkpoint = replace(checkpoint, averaged_parameters=2 * checkpoint.parameters)
+    save_checkpoint(checkpoint, tmp_path / "one.pt")
+    save_model(checkpoint, {}, tmp_path / "one.safetensors")
+    for path in (tmp_path / "one.pt", tmp_path / "one.safetensors"):
+        largest = max(float(parameter.abs().max()) for parameter in load_agent(path).network.parameters())
+        assert largest == float(2 * checkpoint.parameters.abs().max())
+
+
 def test_parameters_of_another_network_are_refused(checkpoint_path: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
     path = tmp_path / "other.safetensors"
-    save_model(replace(checkpoint, parameters=checkpoint.parameters[:-1]), {}, path)
+    save_model(replace(checkpoint, averaged_parameters=checkpoint.parameters[:-1]), {}, path)
     with pytest.raises(UserError, match="another game or network"):
         load_agent(path)
 
