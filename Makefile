@@ -1,9 +1,11 @@
 # Each target works alone on a fresh clone: it makes .venv when that is missing or out of date.
 PYTHON ?= python3
 THREADS ?= 8
+SEED ?= $(shell date +%s)
+MINUTES ?= 10
 BIN := .venv/bin
 
-.PHONY: help train play test test-all check curves bench compare clean
+.PHONY: help train play test test-all torture check curves bench compare clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -39,10 +41,13 @@ check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/mypy
 
 test: check ## Run the checks and the tests, in a few minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not torture"
 
 test-all: check ## The same, and that every method learns
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not torture"
+
+torture: .venv/installed-dev ## Kill it, damage its files, fill its disk, for 10 minutes (MINUTES=N SEED=N)
+	TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/torture
 
 bench: .venv/installed ## Measure the speed beside the bare emulator's
 	$(BIN)/python benchmarks/throughput.py

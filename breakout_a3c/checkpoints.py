@@ -30,7 +30,10 @@ from breakout_a3c.rollout import make_network
 from breakout_a3c.shared import LocalParameters
 
 FORMAT = 1
-MAX_BYTES = 1 << 30  # the largest network here takes 14 MB
+MAX_BYTES = 1 << 29  # the largest network here takes 14 MB
+MAX_PLAY_BYTES = MAX_BYTES // 2  # 43 KB a game
+MAX_COUNT = 2**53  # exact as a float, too
+MAX_NAME = 100  # characters
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -159,28 +162,40 @@ def check_content(content: dict[str, Any], path: Path) -> None:
     number = (int, float)
     valid = (
         all(isinstance(v, Tensor) and v.dtype == torch.float32 and v.dim() == 1 for v in vectors)
+        and all(v.is_contiguous() for v in vectors)  # else one number in the file may stand for many
         and all(bool(torch.isfinite(v).all()) for v in vectors)
         and vectors[0].shape == vectors[1].shape == vectors[2].shape
         and len(vectors[3]) in (0, len(vectors[0]))
         and bool((vectors[2] >= 0).all())
         and isinstance(content["config"], dict)
-        and all(isinstance(key, str) for key in content["config"])
-        and all(isinstance(content[name], int) and content[name] >= 0 for name in ("steps", "updates", "games"))
+        and all(isinstance(key, str) and len(key) < MAX_NAME for key in content["config"])
+        and all(is_plain(value) for value in content["config"].values())
+        and all(isinstance(content[name], int) for name in ("steps", "updates", "games"))
         and isinstance(content["minutes"], number)
-        and 0 <= content["minutes"] < math.inf
+        and all(0 <= content[name] < MAX_COUNT for name in ("steps", "updates", "games", "minutes"))
         and isinstance(content["best_evaluation"], float | None)
         and isinstance(content["best_return"], number)
+        and content["best_return"] < MAX_COUNT
         and isinstance(content["play_states"], list)
         and all(isinstance(v, Tensor) and v.dtype == torch.uint8 and v.dim() == 1 for v in content["play_states"])
+        and all(v.is_contiguous() for v in content["play_states"])
         and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
         and RUN_NAME.fullmatch(content["run"]) is not None
         and content["precision"] in ("", *PRECISIONS)
         and all(isinstance(content[name], list) for name in ("recent_returns", "recent_lengths"))
         and all(isinstance(value, number) for value in content["recent_returns"] + content["recent_lengths"])
+        and all(abs(value) < MAX_COUNT for value in content["recent_returns"] + content["recent_lengths"])
         and isinstance(content["versions"], dict)
     )
     if not valid:
         raise UserError(f"{path} holds values that no training writes: use another checkpoint.")
+
+
+def is_plain(value: object) -> bool:
+    """Return whether ``value`` may be a setting: a short string, a number that fits 64 bits, or None."""
+    if isinstance(value, str):
+        return len(value) < MAX_NAME
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +260,8 @@ class RunFolder:
             raise UserError(
                 f"another training is writing {self.path}: stop it, or choose another name with --run."
             ) from error
+        for left in self.path.glob(".*.tmp"):  # by a training that was killed while it saved
+            left.unlink(missing_ok=True)
 
     def numbered(self) -> list[Path]:
         """Return the numbered checkpoints in the order in which they were written."""

@@ -35,7 +35,6 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     code = 0
     try:
         code = program() or 0
-        sys.stdout.flush()
     except UserError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         code = EXIT_BAD_INPUT
@@ -43,23 +42,22 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         pass  # whoever read our output has left
+    sys.exit(flush_output() or code)
+
+
+def flush_output() -> int:
+    """Print what is still in the buffer; return the exit code if that fails, unless nobody wants to read it."""
+    try:
+        sys.stdout.flush()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO):
-            raise
-        code = code or EXIT_NOT_PRINTED
+        # Python would try again and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.ENOSPC:
+            return 0
         with suppress(OSError):
-            print(f"{Path(sys.argv[0]).name}: the output was not all written: {error.strerror}.", file=sys.stderr)
-    leave_quietly(code)
-
-
-def leave_quietly(code: int) -> NoReturn:
-    """Exit with ``code``; what cannot be printed is given up, of which Python would complain."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    sys.exit(code)
+            print(f"{Path(sys.argv[0]).name}: not all output was written: {error.strerror}.", file=sys.stderr)
+        return EXIT_NOT_PRINTED
+    return 0
 
 
 def open_closed_streams() -> None:
@@ -67,6 +65,7 @@ def open_closed_streams() -> None:
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+            os.set_inheritable(descriptor, True)
             setattr(sys, name, os.fdopen(descriptor, mode))
 
 

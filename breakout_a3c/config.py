@@ -119,12 +119,13 @@ class TrainConfig:
         "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
         LENGTH,
         low=1,
+        high=10**15,
     )
     max_minutes: float | None = option(
-        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001
+        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001, high=1e7
     )
     max_episodes: int | None = option(
-        None, "finished games of all actor-learners together; a horizon too; none: no limit", LENGTH, low=1
+        None, "finished games of all actor-learners together; a horizon too; none: no limit", LENGTH, low=1, high=10**15
     )
 
     rollout_length: int = option(
@@ -172,16 +173,20 @@ class TrainConfig:
     adam_beta1: float = option(
         0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", LEARNING, low=0, high=0.999999
     )
-    entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0)
-    final_entropy_coef: float = option(
-        0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0
+    entropy_coef: float = option(
+        0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0, high=1e38
     )
-    value_coef: float = option(0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0)
+    final_entropy_coef: float = option(
+        0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0, high=1e38
+    )
+    value_coef: float = option(
+        0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0, high=1e38
+    )
     value_loss: ValueLoss = option(
         "squared", "of the value's error (Mnih et al. 2016), or smooth-l1, linear beyond 1", LEARNING
     )
     max_grad_norm: float = option(
-        0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12
+        0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12, high=1e38
     )
     loss_reduction: LossReduction = option(
         "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
@@ -192,13 +197,14 @@ class TrainConfig:
         "(Polyak and Juditsky 1992; by measurement, benchmarks/README.md); 0: the newest play",
         LEARNING,
         low=0,
+        high=10**15,
     )
     seed: int = option(1, "of this run; each actor-learner and game derives its own", LEARNING, low=0, high=2**31 - 1)
 
-    checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", UPKEEP, low=0.001)
-    keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", UPKEEP, low=1)
+    checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", UPKEEP, low=0.001, high=1e7)
+    keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", UPKEEP, low=1, high=10**6)
     eval_minutes: float = option(
-        5.0, "minutes between two evaluations of a snapshot, which choose best.pt; 0: none", UPKEEP, low=0
+        5.0, "minutes between two evaluations of a snapshot, which choose best.pt; 0: none", UPKEEP, low=0, high=1e7
     )
     eval_episodes: int = option(10, "full games of such an evaluation, sampled", UPKEEP, low=1, high=1000)
     start_method: StartMethod = option("forkserver", "how processes start", UPKEEP)

@@ -1,11 +1,12 @@
 """What a training shows: a live table in a terminal, one line now and then elsewhere."""
 
-import io
 import math
+import os
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -38,32 +39,43 @@ class TrainingStatus:
     minutes_since_checkpoint: float
 
 
-class LastingOutput(io.TextIOBase):
-    """Stdout for as long as it can be written: the reader leaves, the terminal closes, the log's disk fills."""
+class LastingOutput:
+    """A stream for as long as it can be written: its reader may leave, its terminal close, its disk fill.
 
-    def write(self, text: str) -> int:
+    Args:
+        stream: Such as stdout.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whether it is a terminal, its encoding, and all else."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
         """Write what can be written."""
-        with suppress(OSError):
-            sys.stdout.write(text)
-        return len(text)
+        try:
+            self._stream.write(text)
+        except OSError:
+            self._discard()
 
     def flush(self) -> None:
-        """Flush what can be flushed; the rest is tried again with the next."""
-        with suppress(OSError):
-            sys.stdout.flush()
+        """Flush what can be flushed."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._discard()
 
-    def isatty(self) -> bool:
-        """Return whether it is a terminal."""
-        return sys.stdout.isatty()
-
-    def fileno(self) -> int:
-        """Return the descriptor, for the terminal's size."""
-        return sys.stdout.fileno()
-
-    @property
-    def encoding(self) -> str:
-        """Return what decides which characters a table is drawn with."""
-        return sys.stdout.encoding
+    def _discard(self) -> None:
+        """Empty the buffer: whoever flushes it next would fail, such as multiprocessing at each start of a process."""
+        descriptor = self._stream.fileno()
+        kept = os.dup(descriptor)
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+            self._stream.flush()
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 class TrainingConsole:
@@ -71,7 +83,7 @@ class TrainingConsole:
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._console = Console(file=LastingOutput(), highlight=False, soft_wrap=True)
+        self._console = Console(file=cast(IO[str], LastingOutput(sys.stdout)), highlight=False, soft_wrap=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._printed_at = -math.inf
 

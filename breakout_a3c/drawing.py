@@ -109,8 +109,9 @@ def draw(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
 def draw_screen(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
     """Draw the screen alone, enlarged with sharp pixels, and what is to be laid over it; see ``draw``."""
     scale = max(1, height // scene.screen.shape[0])
-    screen = np.asarray(cv2.resize(scene.screen, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
-    return screen if scene.saliency is None else lay_over(screen, scene.saliency)
+    # Laid over before it is enlarged: a sixteenth of the pixels.
+    screen = scene.screen if scene.saliency is None else lay_over(scene.screen, scene.saliency)
+    return np.asarray(cv2.resize(screen, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def draw_panel(scene: Scene, height: int) -> Picture:

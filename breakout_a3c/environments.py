@@ -261,7 +261,10 @@ def rom_path(game: str) -> Path:
     if game in NO_SINGLE_PLAYER:
         raise UserError(f"{game} has no mode for a single player: choose another game.")
     games = atari_games()
-    path = roms.get_rom_path(game) if game in games else None
+    try:
+        path = roms.get_rom_path(game) if game in games else None
+    except OSError as error:
+        raise UserError(f"the ROM of {game} is missing or damaged: install ale-py again.") from error
     if path is None:
         near = difflib.get_close_matches(game, games, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(games)}, or {CARTPOLE}."

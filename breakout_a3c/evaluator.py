@@ -153,7 +153,11 @@ class Evaluator:
             self.close()
             self._start()
         self._snapshot.copy_(parameters)
-        self._pipe.send(hurry)
+        try:
+            self._pipe.send(hurry)
+        except OSError:
+            self._forget("it was killed")
+            return False
         self.busy = True
         return True
 
@@ -175,9 +179,13 @@ class Evaluator:
         if isinstance(message, Evaluation):
             self.busy = False
             return message
-        self.error = str(message)
-        self.close()  # the next request starts another
+        self._forget(str(message))
         return None
+
+    def _forget(self, error: str) -> None:
+        """Take leave of a process that died of ``error``; the next request starts another."""
+        self.error = error
+        self.close()
 
     def close(self) -> None:
         """End the process, which stops at its next step and clears up behind itself."""

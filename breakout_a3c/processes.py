@@ -5,6 +5,7 @@ Children come from a forkserver that has imported torch once; starting 8 that ea
 flag says so, or when the trainer is gone.
 """
 
+import atexit
 import ctypes
 import multiprocessing
 import os
@@ -38,6 +39,7 @@ def process_context(method: StartMethod) -> Context:
     """Return a context whose children do not hear signals; a forkserver is started and warms up."""
     for name, value in MALLOC_KEEPS_MEMORY.items():
         os.environ.setdefault(name, value)
+    atexit.register(kill_children)  # after that of multiprocessing, so before it
     # Now, as its start unblocks the signals that the children are to inherit blocked.
     resource_tracker.ensure_running()
     if method == "spawn":
@@ -55,6 +57,12 @@ def start_process(context: Context, name: str, target: Callable[..., None], *arg
     with signals_blocked():
         process.start()
     return process
+
+
+def kill_children() -> None:
+    """Kill the children that an error left: multiprocessing would wait for ever for them to hear its SIGTERM."""
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def run_child(target: Callable[..., None], *args: Any) -> None:

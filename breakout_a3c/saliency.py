@@ -40,9 +40,11 @@ def policy_saliency(network: ActorCritic, observation: Bytes) -> Map:
         observation: ``(84, 84, 4)`` uint8.
     """
     sharp = observation.astype(np.float32)
-    blurred = cv2.GaussianBlur(sharp, (0, 0), BLUR)
-    perturbed = sharp + spots() * (blurred - sharp)
-    batch = np.concatenate((sharp[np.newaxis], perturbed))
+    difference = cv2.GaussianBlur(sharp, (0, 0), BLUR) - sharp
+    batch = np.empty((1 + PLACES**2, *sharp.shape), np.float32)
+    batch[0] = sharp
+    np.multiply(spots(), difference, out=batch[1:])
+    batch[1:] += sharp
     logits, _ = network(torch.from_numpy(batch))
     changes = (logits[1:] - logits[0]).square().sum(dim=1) / 2
     saliency: Map = changes.reshape(PLACES, PLACES).numpy()

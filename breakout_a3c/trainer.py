@@ -16,7 +16,14 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.averaging import ParameterAverage
-from breakout_a3c.checkpoints import Checkpoint, RunFolder, check_fits, command_line, program_versions
+from breakout_a3c.checkpoints import (
+    MAX_PLAY_BYTES,
+    Checkpoint,
+    RunFolder,
+    check_fits,
+    command_line,
+    program_versions,
+)
 from breakout_a3c.clocks import Clock, Speedometer
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.console import TrainingConsole, TrainingStatus
@@ -305,6 +312,8 @@ class Trainer:
 
     def _saved_play_states(self) -> list[Tensor]:
         """Return where the games of each actor-learner stand, empty for one that has not finished."""
+        if sum(map(len, self._play_states.values())) > MAX_PLAY_BYTES:
+            return []
         states = (self._play_states.get(worker_id, b"") for worker_id in range(self._config.actor_learners))
         return [torch.from_numpy(np.frombuffer(state, np.uint8).copy()) for state in states]
 

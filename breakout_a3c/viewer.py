@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMAN
 }
 ARROWS = {pygame.K_LEFT: "LEFT", pygame.K_RIGHT: "RIGHT", pygame.K_UP: "UP", pygame.K_DOWN: "DOWN"}
 HELP = tuple(COMMANDS.values())
+MAX_LATE_SECONDS = 0.1  # what is made up for
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 INVISIBLE_DRIVERS = ("dummy", "offscreen")
 
@@ -42,7 +44,7 @@ class Window:
         # The desktop's own bars need room, too.
         self._max_height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
         self._controls = controls
-        self._clock = pygame.time.Clock()
+        self._picture_due = time.monotonic()
         self.recordings = RecordingOnDemand(controls)
 
     def __enter__(self) -> "Window":
@@ -70,11 +72,17 @@ class Window:
         scene = next(recorded, None)
         while scene is not None and not controls.closed and not controls.next_game:
             self._draw(scene)
-            self._clock.tick(frames_per_second)
+            self._wait(1 / frames_per_second)
             for event in pygame.event.get():
                 self._handle(event)
             scene = controls.advance(recorded, scene, 1 / frames_per_second)
         return not controls.closed
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until ``seconds`` after the picture before; pictures after a late one come sooner."""
+        now = time.monotonic()
+        self._picture_due = max(self._picture_due + seconds, now - MAX_LATE_SECONDS)
+        time.sleep(max(0.0, self._picture_due - now))
 
     def _draw(self, scene: Scene) -> None:
         controls = self._controls

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -159,6 +160,27 @@ def test_a_reader_that_leaves_is_no_error(lines: int) -> None:
         process.stdin.close()  # it may print now
         errors = process.stderr.read()
     assert (process.returncode, errors) == (0, b"")
+
+
+def test_output_that_finds_no_room_is_told() -> None:
+    code = "from breakout_a3c.command_line import run_program; run_program(lambda: print('a result'))"
+    with Path("/dev/full").open("wb") as full:
+        environment = os.environ | {"PYTHONUNBUFFERED": ""}
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=PIPE, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"-c: not all output was written: No space left on device.\n"
+
+
+def test_nothing_is_printed_into_a_file_where_stdout_is_closed(tmp_path: Path) -> None:
+    code = (
+        "import os\nfrom breakout_a3c.command_line import run_program\n"
+        "run_program(lambda: [open('file', 'w'), print('a result', flush=True), os.write(1, b'more')] and None)"
+    )
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(shell, cwd=tmp_path, stderr=PIPE, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "file").read_bytes() == b""
 
 
 def test_a_typing_error_is_answered_without_torch() -> None:

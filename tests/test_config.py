@@ -28,7 +28,7 @@ def out_of_range() -> list[tuple[str, Any]]:
         if low is not None:
             cases.append((spec.name, low - step))
         if high is not None:
-            cases.append((spec.name, high + step))
+            cases.append((spec.name, high + step if isinstance(high, int) else 2 * high))
     return cases
 
 

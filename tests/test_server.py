@@ -86,6 +86,13 @@ def test_others_are_refused(
     assert page[1] == Controls()
 
 
+def test_no_other_site_can_show_the_page_or_the_stream(page: tuple[Page, Controls]) -> None:
+    for path in ("/", "/stream", "/missing"):
+        answer = ask(page[0], "GET", path)
+        assert "frame-ancestors 'none'" in (answer.getheader("Content-Security-Policy") or "")
+        assert answer.getheader("Cross-Origin-Resource-Policy") == "same-origin"
+
+
 def test_it_listens_on_this_machine_alone(page: tuple[Page, Controls]) -> None:
     assert page[0]._server.server_address[0] == "127.0.0.1"
 

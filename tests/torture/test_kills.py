@@ -1,0 +1,263 @@
+"""Whoever is killed, whenever: the training goes on or ends whole, and nothing is left behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.config import BREAKOUT
+from breakout_a3c.environments import make_environment
+from breakout_a3c.evaluator import Evaluation, Evaluator
+from breakout_a3c.processes import process_context
+from breakout_a3c.rollout import make_network
+from breakout_a3c.shared import SharedParameters
+from breakout_a3c.supervisor import Supervisor
+from tests.test_training import GONE_SECONDS, TRAIN, assert_gone, family, finish, first_checkpoint, start, wait_for
+from tests.torture.effort import rounds
+
+CONFIG = replace(BREAKOUT, threads=4, envs_per_thread=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
+STEPS_AN_UPDATE = CONFIG.envs_per_thread * CONFIG.rollout_length
+BLOCKED_SECONDS = 60.0
+AT_WORK_CPU_SECONDS = 1.0  # by then its games are loaded
+
+
+def shared_parameters() -> SharedParameters:
+    return SharedParameters.of_network(make_network(CONFIG, make_environment(CONFIG)), CONFIG)
+
+
+class Heard:
+    """The games that the workers of a supervisor told of."""
+
+    def __init__(self, supervisor: Supervisor, shared: SharedParameters) -> None:
+        self._supervisor = supervisor
+        self._shared = shared
+        self.games = 0
+
+    def until_updated(self, workers: list[int]) -> None:
+        """Poll until each of ``workers`` has pushed an update; no counter may go back."""
+        before = self._shared.updates.clone()
+        steps = self._shared.steps.clone()
+        deadline = time.monotonic() + BLOCKED_SECONDS
+        while not (self._shared.updates > before)[workers].all():
+            assert time.monotonic() < deadline, f"blocked: updates {self._shared.updates - before} since the kill"
+            self.games += sum(len(report.games) for report in self._supervisor.poll(0.02))
+        assert (self._shared.steps >= steps).all()
+
+    def until_dead(self, deaths: int) -> None:
+        deadline = time.monotonic() + BLOCKED_SECONDS
+        while self._supervisor.deaths < deaths:
+            assert time.monotonic() < deadline, "a death was not noticed"
+            self.games += sum(len(report.games) for report in self._supervisor.poll(0.02))
+
+
+def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> None:
+    shared = shared_parameters()
+    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared)
+    supervisor.start()
+    heard = Heard(supervisor, shared)
+    everyone = list(range(CONFIG.threads))
+    try:
+        while supervisor.deaths < rounds(2, 50):
+            heard.until_updated(everyone)
+            time.sleep(chance.uniform(0, 0.3))
+            victim = chance.randrange(CONFIG.threads)
+            # The newest is last. One in four is killed again while it starts.
+            os.kill(supervisor.process_ids()[victim], signal.SIGKILL)
+            heard.until_dead(supervisor.deaths + 1)
+            if chance.random() < 0.25:
+                time.sleep(chance.uniform(0, 0.3))
+                os.kill(supervisor.process_ids()[-1], signal.SIGKILL)
+                heard.until_dead(supervisor.deaths + 1)
+            assert supervisor.alive == CONFIG.threads
+        heard.until_updated(everyone)
+    finally:
+        heard.games += sum(len(report.games) for report in supervisor.stop())
+    counted_but_not_pushed = shared.total_steps() - shared.total_updates() * STEPS_AN_UPDATE
+    assert 0 <= counted_but_not_pushed <= supervisor.deaths * STEPS_AN_UPDATE
+    assert 0 <= heard.games <= shared.total_games()
+    assert torch.isfinite(shared.parameters).all()
+    assert (shared.square_average >= 0).all()
+
+
+@pytest.mark.torture
+def test_the_evaluator_is_replaced_whenever_it_is_killed(chance: random.Random) -> None:
+    shared = shared_parameters()
+    evaluator = Evaluator(process_context("forkserver"), CONFIG, shared.parameters.numel())
+    for _ in range(rounds(2, 20)):
+        wait_for(lambda: evaluator.request(shared.parameters, hurry=True))
+        process = evaluator._process
+        assert process is not None
+        wait_for_news(evaluator, chance.uniform(0, 3))
+        process.kill()
+        if chance.random() < 0.5:
+            wait_for_news(evaluator, BLOCKED_SECONDS)
+            assert not evaluator.busy
+    evaluator.close()
+    assert evaluator.request(shared.parameters, hurry=True)
+    assert wait_for_news(evaluator, BLOCKED_SECONDS) is not None
+    evaluator.close()
+
+
+def wait_for_news(evaluator: Evaluator, seconds: float) -> Evaluation | None:
+    """Poll until there is an evaluation, the evaluator is dead, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while evaluator.busy and time.monotonic() < deadline:
+        if evaluation := evaluator.poll():
+            return evaluation
+        time.sleep(0.02)
+    return None
+
+
+def test_an_evaluator_killed_between_two_lines_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was alive when it was asked for, and is not when the request is sent."""
+    shared = shared_parameters()
+    evaluator = Evaluator(process_context("forkserver"), CONFIG, shared.parameters.numel())
+    assert evaluator.request(shared.parameters, hurry=True)
+    assert wait_for_news(evaluator, BLOCKED_SECONDS) is not None
+    process = evaluator._process
+    assert process is not None
+    process.kill()
+    process.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(process), "is_alive", lambda _: True)
+        assert not evaluator.request(shared.parameters, hurry=True)
+    assert evaluator.error == "it was killed"
+    assert evaluator.request(shared.parameters, hurry=True)
+    evaluator.close()
+
+
+def at_work(training: "subprocess.Popen[str]", cpu_seconds: float = AT_WORK_CPU_SECONDS) -> list[psutil.Process]:
+    """Return the processes that play and have done so for a while; any of them may end meanwhile."""
+    found = []
+    for process in family(training):
+        with suppress(psutil.NoSuchProcess):
+            if process.ppid() != training.pid and process.cpu_times().user > cpu_seconds:
+                found.append(process)
+    return found
+
+
+@pytest.mark.torture
+def test_a_training_goes_on_whoever_of_it_is_killed(tmp_path: Path, chance: random.Random) -> None:
+    latest = tmp_path / "checkpoints" / "latest.pt"
+    evaluations = ["--eval-minutes", "0.05", "--eval-episodes", "1"]
+    training = start(tmp_path, "--threads", "3", "--total-steps", "none", "--checkpoint-minutes", "0.02", *evaluations)
+    wait_for(first_checkpoint(tmp_path))
+    steps = 0
+    for _ in range(rounds(3, 50)):
+        wait_for(lambda: len(at_work(training)) >= 3)
+        time.sleep(chance.uniform(0, 0.5))
+        with suppress(psutil.NoSuchProcess):
+            chance.choice(at_work(training)).kill()
+        before, steps = steps, load_checkpoint(latest).steps
+        assert steps >= before
+    wait_for(lambda: load_checkpoint(latest).steps > steps + 100)
+    processes = family(training)
+    training.send_signal(signal.SIGTERM)
+    output = finish(training, 143)
+    assert_gone(processes)
+    assert "An actor-learner died and was replaced" in output
+    saved = load_checkpoint(latest)
+    deaths = output.count("exit code -9") + 1  # two between two looks are told of once
+    assert 0 <= saved.steps - saved.updates * STEPS_AN_UPDATE <= 2 * deaths * STEPS_AN_UPDATE
+
+
+@pytest.mark.torture
+def test_the_trainer_can_be_killed_at_any_moment(tmp_path: Path, chance: random.Random) -> None:
+    latest = tmp_path / "checkpoints" / "latest.pt"
+    steps = 0
+    for _ in range(rounds(1, 8)):
+        resume = ["--resume", "checkpoints/latest.pt"] if latest.exists() else []
+        training = start(tmp_path, *resume, "--total-steps", "none", "--checkpoint-minutes", "0.002")
+        time.sleep(chance.uniform(1, 6))
+        processes = family(training)
+        training.kill()
+        training.communicate()
+        assert_gone(processes)
+        if latest.exists():
+            before, steps = steps, load_checkpoint(latest).steps
+            assert steps >= before
+    assert steps > 0
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_saves_although_every_worker_hangs(tmp_path: Path, presses: int) -> None:
+    training = start(tmp_path, "--total-steps", "none")
+    wait_for(lambda: len(at_work(training, 0.5)) >= 2)
+    processes = family(training)
+    for worker in at_work(training, 0.5):
+        worker.suspend()
+    began = time.monotonic()
+    for _ in range(presses):  # a second one waits for nobody
+        os.killpg(training.pid, signal.SIGINT)
+        time.sleep(0.3)
+    training.wait(GONE_SECONDS - (time.monotonic() - began))
+    assert_gone(processes)
+    output = finish(training, 130)
+    assert "python train.py --resume" in output
+    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > 0
+
+
+FAULTY = """
+import sys
+from breakout_a3c.command_line import run_program
+from breakout_a3c.console import TrainingConsole
+import train
+
+def fail(console):
+    raise RuntimeError("nobody thought of this")
+
+if __name__ == "__main__":
+    TrainingConsole.stop = fail
+    run_program(train.main)
+"""
+
+
+def test_a_fault_of_the_trainer_itself_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Python waits for its children at the end, and these do not hear its SIGTERM."""
+    script = tmp_path / "faulty.py"
+    script.write_text(FAULTY)
+    options = ["--preset", "cartpole", "--threads", "1", "--total-steps", "none", "--checkpoint-minutes", "0.01"]
+    repository = os.environ | {"PYTHONPATH": str(TRAIN.parent)}
+    training = subprocess.Popen(
+        [sys.executable, str(script), *options, "--eval-minutes", "0.001"],
+        cwd=tmp_path, env=repository, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    wait_for(first_checkpoint(tmp_path))
+    processes = family(training)
+    training.send_signal(signal.SIGINT)
+    try:
+        code = training.wait(GONE_SECONDS)
+    finally:
+        training.kill()
+    assert_gone(processes)
+    assert code == 1
+    assert "nobody thought of this" in training.communicate()[0]
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(("number", "codes"), [(signal.SIGINT, {130}), (signal.SIGTERM, {143, -signal.SIGTERM})])
+def test_a_signal_at_any_moment_of_the_start_is_heard(
+    tmp_path: Path, chance: random.Random, number: signal.Signals, codes: set[int]
+) -> None:
+    for attempt in range(rounds(1, 6)):
+        training = start(tmp_path, "--run", f"run-{attempt}", "--total-steps", "none")
+        time.sleep(chance.uniform(0.3, 5))  # Python itself starts until then
+        processes = family(training)
+        os.killpg(training.pid, number)
+        began = time.monotonic()
+        output, _ = training.communicate(timeout=60)
+        assert time.monotonic() - began < GONE_SECONDS
+        assert training.returncode in codes, output
+        assert "Traceback" not in output
+        assert_gone(processes)
