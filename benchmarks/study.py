@@ -58,6 +58,7 @@ RECIPES: dict[str, Recipe] = {
     "rollout 20": Recipe("--rollout-length 20"),
     "rollout 40": Recipe("--rollout-length 40"),
     "rollout 20, learning rate 2e-3": Recipe("--rollout-length 20 --learning-rate 2e-3"),
+    "rollout 40, learning rate 2e-3": Recipe("--rollout-length 40 --learning-rate 2e-3"),
     "rollout 20, lambda 1": Recipe("--rollout-length 20 --gae-lambda 1"),
     "rollout 20, 8 games": Recipe("--rollout-length 20 --envs-per-thread 8"),
     "rollout 20, gamma 0.995": Recipe("--rollout-length 20 --gamma 0.995"),

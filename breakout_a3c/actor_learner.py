@@ -45,7 +45,7 @@ def learn(
     while not shared.stopped and (progress := shared.progress()) < 1:
         pulled_version = shared.total_updates()
         local.pull(shared.parameters)
-        rollout = collector.collect(network)
+        rollout = collector.collect(network, progress)
 
         advantages = generalised_advantages(
             rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.gamma, config.gae_lambda

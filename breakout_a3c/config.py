@@ -130,7 +130,15 @@ class TrainConfig:
 
     rollout_length: int = option(
         5,
-        "agent steps per game between two updates, the paper's t_max (Mnih et al. 2016)",
+        "agent steps per game between two updates at the start, the paper's t_max (Mnih et al. 2016)",
+        LEARNING,
+        low=1,
+        high=100_000,
+    )
+    final_rollout_length: int | None = option(
+        20,
+        "from the middle of the run on, reached linearly: first many updates, then steady ones (Smith et al. 2018; "
+        "by measurement, benchmarks/README.md); none: as at the start",
         LEARNING,
         low=1,
         high=100_000,
@@ -241,6 +249,11 @@ class TrainConfig:
         limits = ((steps, self.total_steps), (minutes, self.max_minutes), (games, self.max_episodes))
         return min(1.0, max(done / limit if limit else 0.0 for done, limit in limits))
 
+    def rollout_length_at(self, progress: float) -> int:
+        """Return the length of a rollout, which has grown linearly by the middle of the run."""
+        final = self.rollout_length if self.final_rollout_length is None else self.final_rollout_length
+        return round(self.rollout_length + (final - self.rollout_length) * min(1.0, 2 * progress))
+
     def learning_rate_at(self, progress: float) -> float:
         """Return the linearly annealed learning rate."""
         return self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
@@ -289,6 +302,7 @@ CARTPOLE_A3C = replace(
     envs_per_thread=8,
     frame_skip=1,
     clip_rewards=False,
+    final_rollout_length=None,
     learning_rate=7e-4,
     average_steps=0,
     total_steps=500_000,
@@ -305,6 +319,7 @@ PRESETS: dict[str, TrainConfig] = {
         actions="minimal",
         auto_fire=False,
         envs_per_thread=1,
+        final_rollout_length=None,
         gae_lambda=1.0,
         learning_rate=7e-4,
         rmsprop_eps=0.1,

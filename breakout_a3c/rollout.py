@@ -149,8 +149,8 @@ class Rollout:
 class RolloutCollector:
     """Plays a batch of games by a network's policy, into buffers that are used again.
 
-    With a single game, a rollout ends with the game, as in the paper; with several, it always has
-    ``rollout_length`` steps, and a game's end is a mask inside it.
+    With a single game, a rollout ends with the game, as in the paper; with several, a game's end is a
+    mask inside it.
 
     Args:
         config: The rollout's length, and how the learner sees rewards and lost lives.
@@ -159,7 +159,8 @@ class RolloutCollector:
     """
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
-        length, batch = config.rollout_length, len(environments)
+        self._config = config
+        length, batch = max(config.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
         self._games = GameBatch(config, environments, game_threads(config))
         self._generator = torch.Generator().manual_seed(seed)
         first = torch.from_numpy(self._games.reset())
@@ -189,15 +190,15 @@ class RolloutCollector:
         self._next_observations.copy_(torch.from_numpy(self._games.restore(arrays)))
 
     @torch.no_grad()
-    def collect(self, network: ActorCritic) -> Rollout:
-        """Play ``rollout_length`` steps, or fewer where a single game ends.
+    def collect(self, network: ActorCritic, progress: float = 0.0) -> Rollout:
+        """Play as many steps as a rollout has at this point of the run, or fewer where a single game ends.
 
         The returned tensors are overwritten by the next call.
         """
-        length = len(self._actions)
+        length = self._config.rollout_length_at(progress)
         self._observations[0] = self._next_observations
         self._next_values.zero_()
-        noise = gumbel_noise((*self._actions.shape, network.num_actions), self._generator)
+        noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
         layer_outputs: list[list[Tensor]] = []
         for t in range(length):
             logits, self._values[t], outputs = network.act(self._observations[t])

@@ -32,7 +32,15 @@ def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerRepor
     return shared, reports
 
 
-ALONE = replace(BREAKOUT, threads=1, envs_per_thread=2, precision="float32", total_steps=100, eval_minutes=0.0)
+ALONE = replace(
+    BREAKOUT,
+    threads=1,
+    envs_per_thread=2,
+    final_rollout_length=None,
+    precision="float32",
+    total_steps=100,
+    eval_minutes=0.0,
+)
 
 
 def test_ten_updates() -> None:
@@ -73,7 +81,7 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
 @pytest.mark.parametrize(
     "config",
     [
-        replace(ALONE, total_steps=2000),
+        replace(ALONE, total_steps=2000, final_rollout_length=20),
         replace(PRESETS["cartpole"], threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
         replace(PRESETS["paper"], threads=1, total_steps=500, precision="float32"),
     ],

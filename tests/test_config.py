@@ -46,6 +46,17 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert (paper.actions, paper.auto_fire, paper.loss_reduction, paper.network) == ("minimal", False, "sum", "paper")
 
 
+@pytest.mark.parametrize(
+    ("first", "final", "progress", "expected"),
+    [(5, 20, 0.0, 5), (5, 20, 0.2, 11), (5, 20, 0.5, 20), (5, 20, 1.0, 20), (20, 5, 0.25, 12), (7, None, 0.9, 7)],
+)
+def test_a_rollout_has_its_final_length_by_the_middle_of_the_run(
+    first: int, final: int | None, progress: float, expected: int
+) -> None:
+    config = replace(BREAKOUT, rollout_length=first, final_rollout_length=final)
+    assert config.rollout_length_at(progress) == expected
+
+
 def test_a_config_holds_only_what_a_checkpoint_may_hold() -> None:
     assert all(isinstance(value, str | int | float | None) for value in BREAKOUT.to_dict().values())
 

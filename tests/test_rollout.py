@@ -188,6 +188,19 @@ def test_the_rollout_of_several_games_always_has_its_length() -> None:
     assert [tuple(state[1:3]) for state in column(rollout.observations, 1)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
+@pytest.mark.parametrize(("first", "final"), [(2, 6), (6, 2)])
+def test_rollouts_of_any_length_of_the_run_follow_one_another(first: int, final: int) -> None:
+    games = [ScriptedGame(*[ON] * 40, DEAD, name=name) for name in range(2)]
+    collector, network = RolloutCollector(make_config(first, final_rollout_length=final), games, seed=0), make_policy()
+    steps = []
+    for progress in (0.0, 0.25, 0.5, 1.0, 0.0):
+        rollout = collector.collect(network, progress)
+        assert len(rollout) == 2 * len(rollout.observations)
+        steps += rollout.observations[:, 0, 2].tolist()
+    assert steps == list(range(len(steps)))
+    assert len(steps) == 2 * first + (first + final) // 2 + 2 * final
+
+
 def test_observations_and_actions_are_the_ones_acted_on() -> None:
     games = ScriptedGame(*[ON] * 20), ScriptedGame(ON, ON, DEAD, name=1)
     collector, network = RolloutCollector(make_config(5), games, seed=0), make_policy()
