@@ -7,13 +7,21 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.losses import actor_critic_losses
-from breakout_a3c.networks import resolve_precision
+from breakout_a3c.losses import Losses, actor_critic_losses
+from breakout_a3c.networks import ActorCritic, resolve_precision
 from breakout_a3c.reports import ReportSender
 from breakout_a3c.returns import generalised_advantages
-from breakout_a3c.rollout import RolloutCollector, game_threads, make_environments, make_network, training_seeds
+from breakout_a3c.rollout import (
+    Rollout,
+    RolloutCollector,
+    game_threads,
+    make_environments,
+    make_network,
+    training_seeds,
+)
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 
@@ -51,17 +59,7 @@ def learn(
             rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.gamma, config.gae_lambda
         )
         returns = advantages + rollout.values
-        logits, values = network.replay(rollout.observations.flatten(0, 1), rollout.layer_outputs)
-        losses = actor_critic_losses(
-            logits,
-            values,
-            rollout.actions.flatten(),
-            advantages.flatten(),
-            returns.flatten(),
-            config.entropy_coef_at(progress),
-            config,
-        )
-        losses.total.backward()
+        losses = differentiate(network, local, rollout, advantages, returns, config.entropy_coef_at(progress), config)
         gradient, grad_norm = local.take_gradient(config.max_grad_norm)
 
         staleness = shared.total_updates() - pulled_version
@@ -72,6 +70,45 @@ def learn(
         shared.count(worker_id, len(rollout), finite, len(games))
         reports.add(finite, losses, grad_norm, staleness, advantages, returns, games)
     return collector.state()
+
+
+def differentiate(
+    network: ActorCritic,
+    local: LocalParameters,
+    rollout: Rollout,
+    advantages: Tensor,
+    returns: Tensor,
+    entropy_coef: float,
+    config: TrainConfig,
+) -> Losses:
+    """Add the gradient of a rollout's loss to the local one, part by part; return the losses of all of it.
+
+    Args:
+        network: What played the rollout; its parameters are those of ``local``, and have not changed since.
+        local: Where the gradient goes.
+        rollout: ``T`` steps of ``B`` games.
+        advantages: ``(T, B)``.
+        returns: ``(T, B)``.
+        entropy_coef: Weight of the entropy bonus.
+        config: The other terms' weights.
+    """
+    losses = []
+    for rows in rollout.parts():
+        logits, values = network.replay(rollout.observations[rows].flatten(0, 1), rollout.layer_outputs_of(rows))
+        part = actor_critic_losses(
+            logits,
+            values,
+            rollout.actions[rows].flatten(),
+            advantages[rows].flatten(),
+            returns[rows].flatten(),
+            entropy_coef,
+            config,
+            share=len(values) / len(rollout),
+        )
+        part.total.backward()
+        local.add_gradient()
+        losses.append(part)
+    return Losses(*(torch.stack(terms).sum().detach() for terms in zip(*losses, strict=True)))
 
 
 def run_actor_learner(

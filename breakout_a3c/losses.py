@@ -57,6 +57,7 @@ def actor_critic_losses(
     returns: Tensor,
     entropy_coef: float,
     config: TrainConfig,
+    share: float = 1.0,
 ) -> Losses:
     """Combine policy gradient, value error and entropy bonus.
 
@@ -68,6 +69,7 @@ def actor_critic_losses(
         returns: ``(N,)`` float32.
         entropy_coef: Weight of the bonus at this point of the run.
         config: Weight of the value loss, and mean or sum over the steps.
+        share: What part of the update's steps these are; the losses of all parts add up to the update's.
     """
     # Broadcasting (N,) against (N, 1) would train on N x N terms without a word.
     assert values.shape == actions.shape == advantages.shape == returns.shape == logits.shape[:1], (
@@ -76,11 +78,11 @@ def actor_critic_losses(
     )
     all_log_probs = torch.log_softmax(logits, dim=-1)
     log_probs = all_log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)
-    policy = policy_loss(log_probs, advantages).mean()
-    value = value_loss(values, returns, config.value_loss).mean()
-    bonus = entropy(all_log_probs).mean()
+    policy = share * policy_loss(log_probs, advantages).mean()
+    value = share * value_loss(values, returns, config.value_loss).mean()
+    bonus = share * entropy(all_log_probs).mean()
     total = policy + config.value_coef * value - entropy_coef * bonus
     if config.loss_reduction == "sum":
-        total = total * len(actions)
-    max_probability = all_log_probs.detach().amax(dim=-1).exp().mean()
+        total = total * (len(actions) / share)
+    max_probability = share * all_log_probs.detach().amax(dim=-1).exp().mean()
     return Losses(total, policy.detach(), value.detach(), bonus.detach(), max_probability)

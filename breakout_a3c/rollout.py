@@ -19,6 +19,7 @@ from breakout_a3c.environments import AtariGame, CartPole, GameState, make_envir
 from breakout_a3c.networks import ActorCritic
 
 Game = AtariGame | CartPole
+PART_STEPS = 80  # agent steps that are differentiated at a time
 
 
 class FinishedGame(NamedTuple):
@@ -139,11 +140,21 @@ class Rollout:
     values: Tensor  # (T, B) float32, of the states acted in
     next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
     ended: Tensor  # (T, B) bool, the next row is of another life or game
-    layer_outputs: list[Tensor]  # (T * B, ...) of each of the trunk's layers, for its gradient
+    layer_outputs: list[list[Tensor]]  # T times (B, ...) of each of the trunk's layers, for its gradient
 
     def __len__(self) -> int:
         """Return the number of agent steps, ``T * B``."""
         return self.actions.numel()
+
+    def parts(self) -> list[slice]:
+        """Return rows of ``T`` to differentiate at a time, so that memory does not grow with the rollout."""
+        length, batch = self.actions.shape
+        rows = max(1, PART_STEPS // batch)
+        return [slice(first, min(first + rows, length)) for first in range(0, length, rows)]
+
+    def layer_outputs_of(self, rows: slice) -> list[Tensor]:
+        """Return ``(rows * B, ...)`` of each of the trunk's layers."""
+        return [torch.cat(outputs) for outputs in zip(*self.layer_outputs[rows], strict=True)]
 
 
 class RolloutCollector:
@@ -220,7 +231,7 @@ class RolloutCollector:
             self._values[:length],
             self._next_values[:length],
             self._ended[:length],
-            [torch.cat(outputs) for outputs in zip(*layer_outputs, strict=True)],
+            layer_outputs,
         )
 
     def _record(self, t: int, outcome: StepOutcome, network: ActorCritic) -> None:

@@ -160,6 +160,7 @@ class LocalParameters:
         self.size = sum(len(part) for part in self._parts)
         self._gradient = torch.empty(self.size)
         self._gradients = views_of(self._gradient, self._parameters)
+        self._begun = False  # whether it holds a part of the next gradient
 
     def float32_parameters(self) -> Tensor:
         """Return a copy of all parameters, ``(P,)`` float32."""
@@ -172,15 +173,25 @@ class LocalParameters:
             part.copy_(values)
 
     @torch.no_grad()
-    def take_gradient(self, max_norm: float) -> tuple[Tensor, float]:
-        """Return the clipped gradient ``(P,)`` float32 and its norm before; clear the local one.
-
-        The tensor is overwritten by the next call.
-        """
+    def add_gradient(self) -> None:
+        """Add what ``backward`` left at the parameters to the gradient, in float32, and clear it there."""
         for parameter, out in zip(self._parameters, self._gradients, strict=True):
-            assert parameter.grad is not None, "take_gradient is for after backward()"
-            out.copy_(parameter.grad)
+            assert parameter.grad is not None, "add_gradient is for after backward()"
+            if self._begun:
+                out.add_(parameter.grad)
+            else:
+                out.copy_(parameter.grad)
             parameter.grad = None  # so that backward() stores the next one and adds nothing to it
+        self._begun = True
+
+    @torch.no_grad()
+    def take_gradient(self, max_norm: float) -> tuple[Tensor, float]:
+        """Return the clipped gradient ``(P,)`` float32 and its norm before; the next one begins anew.
+
+        The tensor is overwritten by the next ``add_gradient``.
+        """
+        assert self._begun, "take_gradient is for after add_gradient()"
+        self._begun = False
         norm = float(torch.linalg.vector_norm(self._gradient))
         if norm > max_norm:
             self._gradient.mul_(max_norm / norm)

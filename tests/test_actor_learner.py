@@ -4,11 +4,13 @@ from multiprocessing import Pipe
 import pytest
 import torch
 
-from breakout_a3c.actor_learner import learn
-from breakout_a3c.config import BREAKOUT, PRESETS, TrainConfig
+from breakout_a3c import rollout as rollout_module
+from breakout_a3c.actor_learner import differentiate, learn
+from breakout_a3c.config import BREAKOUT, PRESETS, LossReduction, TrainConfig
+from breakout_a3c.losses import Losses
 from breakout_a3c.reports import ReportSender, WorkerReport
-from breakout_a3c.rollout import make_environments, make_network
-from breakout_a3c.shared import SharedParameters
+from breakout_a3c.rollout import RolloutCollector, make_environments, make_network
+from breakout_a3c.shared import LocalParameters, SharedParameters
 
 
 def make_shared(config: TrainConfig) -> SharedParameters:
@@ -103,6 +105,28 @@ def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
     assert second.total_games() == whole.total_games() > 0
     assert torch.equal(second.parameters, whole.parameters)
     assert torch.equal(second.square_average, whole.square_average)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
+    reduction: LossReduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(ALONE, rollout_length=7, loss_reduction=reduction)
+    environments = make_environments(config, [1, 2])
+    network = make_network(config, environments[0])
+    local = LocalParameters(network)
+    rollout = RolloutCollector(config, environments, seed=0).collect(network)
+    advantages, returns = torch.randn(2, 7, 2)
+
+    def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:
+        monkeypatch.setattr(rollout_module, "PART_STEPS", steps)
+        losses = differentiate(network, local, rollout, advantages, returns, 0.01, config)
+        return local.take_gradient(1e9)[0].clone(), losses
+
+    whole, expected = differentiate_in_parts(14)
+    parts, losses = differentiate_in_parts(4)
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(tuple(losses), tuple(expected))
 
 
 def test_another_seed_gives_other_parameters() -> None:

@@ -216,11 +216,20 @@ def test_observations_and_actions_are_the_ones_acted_on() -> None:
 def test_layer_outputs_are_those_of_the_states_acted_in(others: int) -> None:
     games = [ScriptedGame(ON, ON, DEAD), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
     rollout, _, network = collect(make_config(5), *games)
-    logits, values = network.replay(rollout.observations.flatten(0, 1), rollout.layer_outputs)
+    outputs = rollout.layer_outputs_of(slice(None))
+    logits, values = network.replay(rollout.observations.flatten(0, 1), outputs)
     expected, _ = network(rollout.observations.flatten(0, 1))
     torch.testing.assert_close(values, rollout.values.flatten())
     torch.testing.assert_close(logits, expected)
-    assert len(rollout.layer_outputs[0]) == len(rollout) == (10 if others else 3)
+    assert len(outputs[0]) == len(rollout) == (10 if others else 3)
+
+
+@pytest.mark.parametrize(("games", "length", "expected"), [(16, 5, [5]), (16, 12, [5, 5, 2]), (1, 200, [80, 80, 40])])
+def test_the_parts_of_a_rollout_are_all_of_it_and_none_is_large(games: int, length: int, expected: list[int]) -> None:
+    rollout, _, _ = collect(make_config(length), *(ScriptedGame(*[ON] * 300, name=name) for name in range(games)))
+    rows = [row for part in rollout.parts() for row in range(length)[part]]
+    assert rows == list(range(length))
+    assert [part.stop - part.start for part in rollout.parts()] == expected
 
 
 def test_finished_games_are_handed_out_once() -> None:

@@ -110,6 +110,11 @@ def test_late_updates_are_not_corrected() -> None:
     torch.testing.assert_close(shared.parameters, torch.tensor(START) - LEARNING_RATE * 2 / (2 + 0.01))
 
 
+def taken(local: LocalParameters, max_norm: float) -> tuple[torch.Tensor, float]:
+    local.add_gradient()
+    return local.take_gradient(max_norm)
+
+
 def test_a_push_leaves_the_gradient_alone() -> None:
     shared, gradient = SharedParameters(torch.tensor(START), CONFIG), torch.tensor(FIRST)
     shared.push(gradient, LEARNING_RATE)
@@ -121,13 +126,29 @@ def test_the_second_update_uses_the_second_gradient_only() -> None:
     network, observations = make_network("mlp"), make_observations("mlp")
     local = LocalParameters(network)
     differentiate(network, observations)
-    first = local.take_gradient(math.inf)[0].clone()
+    first = taken(local, math.inf)[0].clone()
     with pytest.raises(AssertionError, match="after backward"):
+        local.add_gradient()
+    with pytest.raises(AssertionError, match="after add_gradient"):
         local.take_gradient(math.inf)
     differentiate(network, observations, weight=3.0)
-    second, norm = local.take_gradient(math.inf)
+    second, norm = taken(local, math.inf)
     torch.testing.assert_close(second, 3 * first)
     assert norm == pytest.approx(3 * float(first.norm()), rel=1e-5)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_parts_of_a_gradient_add_up_in_float32(precision: torch.dtype) -> None:
+    network, observations = make_network("paper"), make_observations("paper")
+    local = LocalParameters(network, precision)
+    differentiate(network, observations)
+    whole = taken(local, math.inf)[0].clone()
+    for _ in range(300):  # bf16 could not count further than 256
+        differentiate(network, observations)
+        local.add_gradient()
+    torch.testing.assert_close(local.take_gradient(math.inf)[0], 300 * whole, rtol=1e-4, atol=1e-6)
+    differentiate(network, observations)
+    torch.testing.assert_close(taken(local, math.inf)[0], whole)
 
 
 @pytest.mark.parametrize(("part", "clipped"), [(0.5, True), (1.0, False), (2.0, False)])
@@ -135,12 +156,12 @@ def test_the_gradient_is_clipped_to_its_norm(part: float, clipped: bool) -> None
     network, observations = make_network("mlp"), make_observations("mlp")
     local = LocalParameters(network)
     differentiate(network, observations)
-    whole, norm = local.take_gradient(math.inf)
+    whole, norm = taken(local, math.inf)
     whole = whole.clone()
     assert norm == pytest.approx(float(whole.norm()))
     assert norm > 0
     differentiate(network, observations)
-    gradient, reported = local.take_gradient(part * norm)
+    gradient, reported = taken(local, part * norm)
     assert reported == norm, "the norm is the one before clipping"
     torch.testing.assert_close(gradient, part * whole if clipped else whole)
 
@@ -149,9 +170,9 @@ def test_a_gradient_that_is_not_finite_is_reported() -> None:
     network = make_network("mlp")
     local = LocalParameters(network)
     differentiate(network, torch.full((1, 4), math.inf))
-    assert not math.isfinite(local.take_gradient(0.5)[1])
+    assert not math.isfinite(taken(local, 0.5)[1])
     differentiate(network, make_observations("mlp"))
-    assert math.isfinite(local.take_gradient(0.5)[1]), "one bad gradient must not stay for ever"
+    assert math.isfinite(taken(local, 0.5)[1]), "one bad gradient must not stay for ever"
 
 
 @pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
@@ -163,7 +184,7 @@ def test_flat_gradients_are_autograds(network: Network) -> None:
     differentiate(ours, observations)
     for expected, parameter in zip(ordinary.parameters(), ours.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, expected.grad, atol=1e-3, rtol=1e-3)
-    gradient, norm = local.take_gradient(math.inf)
+    gradient, norm = taken(local, math.inf)
     expected_norm = torch.cat([parameter.grad.flatten() for parameter in ordinary.parameters()]).norm()
     assert norm == pytest.approx(float(expected_norm), rel=1e-4)
     # A step along the flat gradient moves every tensor of the network along its own.
@@ -215,7 +236,7 @@ def test_a_pull_after_a_push_brings_equal_parameters(network: Network) -> None:
     assert torch.equal(shared.parameters, local.float32_parameters())
     before = shared.parameters.clone()
     differentiate(made, make_observations(network))
-    shared.push(local.take_gradient(0.5)[0], LEARNING_RATE)
+    shared.push(taken(local, 0.5)[0], LEARNING_RATE)
     assert torch.equal(local.float32_parameters(), before), "only the shared parameters are updated"
     local.pull(shared.parameters)
     assert torch.equal(local.float32_parameters(), shared.parameters)
@@ -228,7 +249,7 @@ def test_bf16_is_the_trunks_alone() -> None:
     assert {parameter.dtype for parameter in made.trunks[0].parameters()} == {torch.bfloat16}
     assert {parameter.dtype for parameter in made.heads.parameters()} == {torch.float32}
     differentiate(made, observations)
-    gradient, _ = local.take_gradient(0.5)
+    gradient, _ = taken(local, 0.5)
     assert gradient.dtype == local.float32_parameters().dtype == torch.float32
     parameters = torch.full((local.size,), 1 + 2**-12)
     local.pull(parameters)
@@ -244,7 +265,7 @@ def test_bf16_gradients_are_nearly_float32s() -> None:
         made = make_network("paper")
         local = LocalParameters(made, precision)
         differentiate(made, make_observations("paper"))
-        gradients.append(local.take_gradient(1.0)[0])
+        gradients.append(taken(local, 1.0)[0])
     assert float(gradients[0] @ gradients[1]) > 0.99
 
 
