@@ -9,6 +9,7 @@ script can be stopped and called again.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -42,13 +43,15 @@ def emulator_speed(context: Context, seconds: float = 10.0) -> float:
 
 def train(seed: int, arguments: list[str], folder: Path, log: Path) -> None:
     """Run the default training with a snapshot each minute."""
+    root = HERE.parent
+    work = os.path.relpath(folder, root)  # the log is kept, and is to name no path of this machine
     command = [
-        sys.executable, str(HERE.parent / "train.py"), "--seed", str(seed), "--run", f"seed-{seed}",
+        sys.executable, "train.py", "--seed", str(seed), "--run", f"seed-{seed}",
         "--checkpoint-minutes", "1", "--keep-checkpoints", "1000",
-        "--checkpoints", str(folder / "checkpoints"), "--runs", str(folder / "runs"), *arguments,
+        "--checkpoints", f"{work}/checkpoints", "--runs", f"{work}/runs", *arguments,
     ]  # fmt: skip
     with log.open("w") as out:
-        subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True)
+        subprocess.run(command, cwd=root, stdout=out, stderr=subprocess.STDOUT, check=True)
 
 
 def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, output: Path) -> dict[str, Any]:
@@ -57,13 +60,13 @@ def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, ou
     if result_file.exists():
         result: dict[str, Any] = json.loads(result_file.read_text())
         return result
-    before = emulator_speed(context)
+    machine, before = describe_machine(), emulator_speed(context)
     train(seed, arguments, folder, output / f"seed-{seed}.log")
     after = emulator_speed(context)
     result = {
         "seed": seed,
         "arguments": arguments,
-        "machine": describe_machine(),
+        "machine": machine,
         "emulator_steps_per_second": [round(before), round(after)],
         "drifted": abs(after / before - 1) > MAX_DRIFT,
         "snapshots": [],

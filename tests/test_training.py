@@ -18,7 +18,7 @@ from breakout_a3c.checkpoints import load_checkpoint
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
 
 TRAIN = Path(__file__).parents[1] / "train.py"
-SMALL = ["--threads", "2", "--envs-per-thread", "2", "--eval-minutes", "0"]
+SMALL = ["--threads", "2", "--envs-per-thread", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
 GONE_SECONDS = 5.0
 
 
@@ -155,7 +155,7 @@ def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> N
 
 
 def test_a_run_in_two_parts_learns_bit_for_bit_what_it_learns_at_once(tmp_path: Path) -> None:
-    alone = ["--threads", "1", "--envs-per-thread", "2", "--precision", "float32", "--total-steps", "4000"]
+    alone = ["--threads", "1", "--final-rollout-length", "20", "--precision", "float32", "--total-steps", "4000"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
