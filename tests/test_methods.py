@@ -70,7 +70,7 @@ def test_a_limit_in_games_ends_the_run(preset: str, tmp_path: Path) -> None:
 
 
 def test_breakout_learns_by_a2c_from_the_command_line(tmp_path: Path) -> None:
-    train(tmp_path, "--algorithm", "a2c", "--envs", 12, "--total-steps", 600)
+    train(tmp_path, "--algorithm", "a2c", "--envs", 12, "--final-rollout-length", "none", "--total-steps", 600)
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
     assert (checkpoint.steps, checkpoint.updates) == (600, 10)
 
