@@ -16,7 +16,7 @@ NUMBERS = {int, float}
 GAME_OPTIONS = {spec.name for spec in fields(TrainConfig) if spec.metadata["group"] == "the game"}
 EASY = {"threads": 1, "envs_per_thread": 2, "total_steps": 40, "eval_minutes": 0.0}
 # Minutes on two cores, or tens of GB: as many processes or steps as nobody's machine takes.
-TOO_LARGE = {("threads", 512), ("envs", 8192), ("rollout_length", 100_000)}
+TOO_LARGE = {("threads", 512), ("envs", 8192), ("rollout_length", 100_000), ("final_rollout_length", 100_000)}
 
 
 def numeric() -> list[Any]:
