@@ -70,6 +70,14 @@ class TrainConfig:
         True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)", GAME
     )
     clip_rewards: bool = option(True, "the learner sees the reward's sign only (Mnih et al. 2015)", GAME)
+    life_loss_penalty: float = option(
+        1.0,
+        "taken from the learner's reward for each lost life, after clipping: a ball that was missed is news at once "
+        "(by measurement, benchmarks/README.md; Mnih et al. 2016: 0)",
+        GAME,
+        low=0,
+        high=1e6,
+    )
     reward_scale: float = option(1.0, "what the learner's rewards are multiplied with", GAME, low=1e-6, high=1e6)
     max_episode_frames: int = option(
         65_535,
@@ -182,10 +190,14 @@ class TrainConfig:
         0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", LEARNING, low=0, high=0.999999
     )
     entropy_coef: float = option(
-        0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0, high=1e38
+        0.005,
+        "weight of the entropy bonus at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 0.01)",
+        LEARNING,
+        low=0,
+        high=1e38,
     )
     final_entropy_coef: float = option(
-        0.002, "at the end, reached linearly (prototype of this project)", LEARNING, low=0, high=1e38
+        0.0005, "at the end, reached linearly (by measurement, benchmarks/README.md)", LEARNING, low=0, high=1e38
     )
     value_coef: float = option(
         0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0, high=1e38
@@ -302,8 +314,11 @@ CARTPOLE_A3C = replace(
     envs_per_thread=8,
     frame_skip=1,
     clip_rewards=False,
+    life_loss_penalty=0.0,
     final_rollout_length=None,
     learning_rate=7e-4,
+    entropy_coef=0.01,
+    final_entropy_coef=0.002,
     average_steps=0,
     total_steps=500_000,
     eval_minutes=0.1,
@@ -318,12 +333,14 @@ PRESETS: dict[str, TrainConfig] = {
         BREAKOUT,
         actions="minimal",
         auto_fire=False,
+        life_loss_penalty=0.0,
         envs_per_thread=1,
         final_rollout_length=None,
         gae_lambda=1.0,
         learning_rate=7e-4,
         rmsprop_eps=0.1,
         rmsprop_eps_inside_root=True,
+        entropy_coef=0.01,
         final_entropy_coef=0.01,
         value_coef=0.25,
         max_grad_norm=40.0,

@@ -93,8 +93,9 @@ class GameBatch:
         self._returns[index] += float(reward)
         self._lengths[index] += 1
         learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
-        outcome.rewards[index] = config.reward_scale * learners_reward
-        outcome.terminated[index] = game_over or (config.terminal_on_life_loss and info.get("life_lost", False))
+        life_lost = info.get("life_lost", False)
+        outcome.rewards[index] = config.reward_scale * (learners_reward - config.life_loss_penalty * life_lost)
+        outcome.terminated[index] = game_over or (config.terminal_on_life_loss and life_lost)
         outcome.truncated[index] = truncated
         if truncated:
             outcome.last_observations[index] = observation

@@ -111,6 +111,14 @@ def test_without_clipping_the_learner_sees_raw_rewards() -> None:
     assert column(rollout.rewards) == [4.0, -0.5]
 
 
+def test_a_lost_life_costs_the_learner_and_not_the_score() -> None:
+    game = ScriptedGame(Step(4.0), Step(2.0, life_lost=True), Step(0.0, terminated=True, life_lost=True))
+    config = make_config(3, clip_rewards=True, life_loss_penalty=0.5, reward_scale=2.0, terminal_on_life_loss=False)
+    rollout, finished, _ = collect(config, game)
+    assert column(rollout.rewards) == [2.0, 1.0, -1.0]
+    assert finished == [FinishedGame(6.0, 3, truncated=False)]
+
+
 def test_a_lost_life_ends_the_learners_episode_and_not_the_game() -> None:
     script = Step(1.0), Step(2.0, life_lost=True), Step(3.0), Step(4.0, terminated=True, life_lost=True)
     games = ScriptedGame(*script), ScriptedGame(*script, name=1)
