@@ -190,14 +190,14 @@ class TrainConfig:
         0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", LEARNING, low=0, high=0.999999
     )
     entropy_coef: float = option(
-        0.005,
-        "weight of the entropy bonus at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 0.01)",
+        0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0, high=1e38
+    )
+    final_entropy_coef: float = option(
+        0.001,
+        "from the middle of the run on, reached linearly (by measurement, benchmarks/README.md)",
         LEARNING,
         low=0,
         high=1e38,
-    )
-    final_entropy_coef: float = option(
-        0.0005, "at the end, reached linearly (by measurement, benchmarks/README.md)", LEARNING, low=0, high=1e38
     )
     value_coef: float = option(
         0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0, high=1e38
@@ -271,8 +271,8 @@ class TrainConfig:
         return self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
 
     def entropy_coef_at(self, progress: float) -> float:
-        """Return the linearly annealed weight of the entropy bonus."""
-        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * progress
+        """Return the weight of the entropy bonus, which has fallen linearly by the middle of the run."""
+        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * min(1.0, 2 * progress)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings, for checkpoints and TensorBoard."""
@@ -317,7 +317,6 @@ CARTPOLE_A3C = replace(
     life_loss_penalty=0.0,
     final_rollout_length=None,
     learning_rate=7e-4,
-    entropy_coef=0.01,
     final_entropy_coef=0.002,
     average_steps=0,
     total_steps=500_000,
@@ -340,7 +339,6 @@ PRESETS: dict[str, TrainConfig] = {
         learning_rate=7e-4,
         rmsprop_eps=0.1,
         rmsprop_eps_inside_root=True,
-        entropy_coef=0.01,
         final_entropy_coef=0.01,
         value_coef=0.25,
         max_grad_norm=40.0,

@@ -91,7 +91,8 @@ def test_a_limit_of_zero_is_never_no_limit(limit: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "learning_rate", "entropy_coef"), [(0, 8e-4, 0.02), (0.5, 5e-4, 0.011), (1, 2e-4, 0.002)]
+    ("progress", "learning_rate", "entropy_coef"),
+    [(0, 8e-4, 0.02), (0.25, 6.5e-4, 0.011), (0.5, 5e-4, 0.002), (1, 2e-4, 0.002)],
 )
 def test_schedules_are_linear(progress: float, learning_rate: float, entropy_coef: float) -> None:
     config = replace(
