@@ -4,7 +4,7 @@ For each seed, ``train.py`` runs with a snapshot each minute, all of them kept. 
 of each snapshot are played, with seeds of that snapshot's own; a score's time is the training wall-clock of
 the first snapshot whose mean reaches it. The bare emulator's speed is measured before and after: a run
 during which it moved by more than 15% says so, and is to be repeated. What is done is kept, so that the
-script can be stopped and called again.
+script can be stopped and called again; the picture is drawn from what is kept.
 """
 
 import argparse
@@ -16,15 +16,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import run_rounds
 from benchmarks.throughput import emulators, run_bare_emulator
+from breakout_a3c.curves import style_axis
 from breakout_a3c.evaluation import Protocol
 from breakout_a3c.evaluation_pool import evaluate_on_all_cores
 from breakout_a3c.models import load_agent
 from breakout_a3c.processes import Context, process_context
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
 
 HERE = Path(__file__).parent
 TARGETS = (100, 200, 300, 400)
@@ -120,8 +127,27 @@ def print_table(results: list[dict[str, Any]]) -> None:
             )
 
 
+def draw(results: list[dict[str, Any]], path: Path) -> None:
+    """Draw the mean of each snapshot's 100 games against minutes and steps, and its standard error."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
+    for result in results:
+        curve = {key: np.array([snapshot[key] for snapshot in result["snapshots"]]) for key in result["snapshots"][0]}
+        x_values = {"minutes of training": curve["minutes"], "million agent steps": curve["steps"] / 1e6}
+        for axis, (label, x) in zip(axes, x_values.items(), strict=True):
+            (line,) = axis.plot(x, curve["mean"], ".-", label=f"seed {result['seed']}")
+            low, high = (curve["mean"] + sign * curve["standard_error"] for sign in (-1, 1))
+            axis.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+            axis.set_xlabel(label)
+            axis.set_yticks((0, *TARGETS))
+            style_axis(axis)
+    axes[0].set_ylabel("score: mean of 100 fresh games\n(band: standard error)")
+    axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def main() -> None:
-    """Train and evaluate each seed that is not done yet, and print the table."""
+    """Train and evaluate each seed that is not done yet, print the table and draw the curves."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="Further arguments go to train.py.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--folder", type=Path, default=HERE / "work" / "time_to_score", help="for snapshots")
@@ -135,6 +161,7 @@ def main() -> None:
         evaluate_snapshots(context, result, options.folder, options.output)
         results.append(result)
     print_table(results)
+    draw(results, options.output / "curves.png")
 
 
 if __name__ == "__main__":

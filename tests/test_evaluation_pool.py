@@ -13,11 +13,12 @@ from breakout_a3c.evaluation import PlayedGame, Protocol, evaluate
 from breakout_a3c.evaluation_pool import evaluate_on_all_cores
 from breakout_a3c.models import load_agent
 from breakout_a3c.processes import Context, process_context
+from tests.starting import START_METHOD
 
 
 @pytest.fixture(scope="module")
 def context() -> Context:
-    return process_context("forkserver")
+    return process_context(START_METHOD)
 
 
 @pytest.mark.parametrize(("cores", "episodes"), [(1, 3), (2, 5), (3, 2)])

@@ -10,6 +10,7 @@ from breakout_a3c.evaluator import Evaluation, Evaluator
 from breakout_a3c.processes import process_context
 from breakout_a3c.rollout import make_environments, make_network
 from breakout_a3c.shared import LocalParameters
+from tests.starting import START_METHOD
 
 CONFIG = replace(BREAKOUT, eval_episodes=2, precision="float32")
 
@@ -30,7 +31,7 @@ def wait(evaluator: Evaluator, seconds: float = 60) -> Evaluation | None:
 
 
 def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context("forkserver"), CONFIG, len(parameters))
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
     assert evaluator.request(parameters, hurry=True)
     assert not evaluator.request(parameters, hurry=True), "only one at a time"
     evaluation = wait(evaluator)
@@ -43,7 +44,7 @@ def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN0
 
 @pytest.mark.parametrize("idle", [False, True])
 def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context("forkserver"), CONFIG, len(parameters))
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
     evaluator.request(parameters, hurry=True)
     if idle:
         assert wait(evaluator) is not None
@@ -59,7 +60,7 @@ def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa
 
 
 def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context("forkserver"), replace(CONFIG, eval_episodes=1000), len(parameters))
+    evaluator = Evaluator(process_context(START_METHOD), replace(CONFIG, eval_episodes=1000), len(parameters))
     evaluator.request(parameters, hurry=False)
     process = evaluator._process
     assert process is not None

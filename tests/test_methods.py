@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from breakout_a3c.checkpoints import load_checkpoint
+from tests.starting import START_METHOD
 
 ROOT = Path(__file__).parents[1]
 SOLVED = 475  # of CartPole-v1; a random policy has 22
 
 
 def train(folder: Path, *options: object) -> str:
-    command = [sys.executable, ROOT / "train.py", "--run", "run", "--eval-minutes", "0", *options]
+    command = [sys.executable, ROOT / "train.py", "--run", "run", "--eval-minutes", "0"]
+    command += ["--start-method", START_METHOD, *options]
     return subprocess.run(
         [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True, timeout=500
     ).stdout

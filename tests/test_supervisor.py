@@ -13,6 +13,7 @@ from breakout_a3c.processes import HANDLED_SIGNALS, process_context
 from breakout_a3c.reports import ReportSender, WorkerReport
 from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
+from tests.starting import START_METHOD
 
 CONFIG = replace(BREAKOUT, threads=2)
 
@@ -46,7 +47,7 @@ def crash_on_a_state(
 
 def make(target: object, play_states: dict[int, bytes] | None = None) -> tuple[Supervisor, SharedParameters]:
     shared = SharedParameters(torch.zeros(3), CONFIG)
-    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
+    supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
     supervisor.start()
     return supervisor, shared
 

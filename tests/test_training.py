@@ -16,9 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from breakout_a3c.checkpoints import load_checkpoint
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
+from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 SMALL = ["--threads", "2", "--envs-per-thread", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
+SMALL += ["--start-method", START_METHOD]
 GONE_SECONDS = 5.0
 
 
@@ -54,12 +56,14 @@ def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def workers(training: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the processes that play: children of the forkserver that have worked for a while."""
-    return [
-        process
-        for process in family(training)
-        if process.cpu_times().user > 0.3 and process.parent().pid != training.pid
-    ]
+    """Return the processes that play, and have done so for a while."""
+    at_work = IMPORTS_CPU_SECONDS + 0.3
+    return [each for each in family(training) if each.cpu_times().user > at_work and plays(each, training)]
+
+
+def plays(process: psutil.Process, training: subprocess.Popen[str]) -> bool:
+    """Tell a process that plays from the forkserver that starts those."""
+    return START_METHOD == "spawn" or process.ppid() != training.pid
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:

@@ -22,7 +22,18 @@ from breakout_a3c.processes import process_context
 from breakout_a3c.rollout import make_network
 from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor
-from tests.test_training import GONE_SECONDS, TRAIN, assert_gone, family, finish, first_checkpoint, start, wait_for
+from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
+from tests.test_training import (
+    GONE_SECONDS,
+    TRAIN,
+    assert_gone,
+    family,
+    finish,
+    first_checkpoint,
+    plays,
+    start,
+    wait_for,
+)
 from tests.torture.effort import rounds
 
 CONFIG = replace(BREAKOUT, threads=4, envs_per_thread=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
@@ -62,7 +73,7 @@ class Heard:
 
 def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> None:
     shared = shared_parameters()
-    supervisor = Supervisor(process_context("forkserver"), CONFIG, shared)
+    supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared)
     supervisor.start()
     heard = Heard(supervisor, shared)
     everyone = list(range(CONFIG.threads))
@@ -92,7 +103,7 @@ def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> No
 @pytest.mark.torture
 def test_the_evaluator_is_replaced_whenever_it_is_killed(chance: random.Random) -> None:
     shared = shared_parameters()
-    evaluator = Evaluator(process_context("forkserver"), CONFIG, shared.parameters.numel())
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG, shared.parameters.numel())
     for _ in range(rounds(2, 20)):
         wait_for(lambda: evaluator.request(shared.parameters, hurry=True))
         process = evaluator._process
@@ -121,7 +132,7 @@ def wait_for_news(evaluator: Evaluator, seconds: float) -> Evaluation | None:
 def test_an_evaluator_killed_between_two_lines_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was alive when it was asked for, and is not when the request is sent."""
     shared = shared_parameters()
-    evaluator = Evaluator(process_context("forkserver"), CONFIG, shared.parameters.numel())
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG, shared.parameters.numel())
     assert evaluator.request(shared.parameters, hurry=True)
     assert wait_for_news(evaluator, BLOCKED_SECONDS) is not None
     process = evaluator._process
@@ -141,7 +152,7 @@ def at_work(training: "subprocess.Popen[str]", cpu_seconds: float = AT_WORK_CPU_
     found = []
     for process in family(training):
         with suppress(psutil.NoSuchProcess):
-            if process.ppid() != training.pid and process.cpu_times().user > cpu_seconds:
+            if plays(process, training) and process.cpu_times().user > IMPORTS_CPU_SECONDS + cpu_seconds:
                 found.append(process)
     return found
 

@@ -27,6 +27,7 @@ from breakout_a3c.config import PRESETS
 from breakout_a3c.console import TrainingConsole
 from breakout_a3c.processes import process_context, start_process
 from breakout_a3c.trainer import Trainer, TrainingPlan
+from tests.starting import START_METHOD
 from tests.test_checkpoints import small_checkpoint
 from tests.test_training import wait_for
 from tests.torture.effort import rounds
@@ -58,7 +59,7 @@ def last_told(pipe: Connection) -> int:
 
 
 def test_a_kill_while_saving_never_costs_a_checkpoint(tmp_path: Path, chance: random.Random) -> None:
-    context = process_context("forkserver")
+    context = process_context(START_METHOD)
     steps = 0
     for _ in range(rounds(10, 200)):
         reader, writer = Pipe(duplex=False)
@@ -178,7 +179,7 @@ def train_while(disk: Disk, script: Callable[[], None]) -> int:
             os.kill(os.getpid(), signal.SIGINT)
 
     training = Trainer(
-        TrainingPlan(CONFIG, "run", disk.path / "checkpoints", disk.path / "runs"), process_context("forkserver")
+        TrainingPlan(CONFIG, "run", disk.path / "checkpoints", disk.path / "runs"), process_context(START_METHOD)
     )
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(run_script)
