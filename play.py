@@ -63,10 +63,15 @@ def parse() -> argparse.Namespace:
     """Read the command line; a mistake ends the program with one sentence and code 2."""
     parser = Parser(
         prog="play.py",
-        description="Evaluate a trained agent over 100 full games, watch it in a window, or record it.",
+        description="Evaluate a trained agent over 100 full games, watch it in a window or on a page, or record it.",
     )
     parser.add_argument(
-        "model", metavar="MODEL", nargs="?", type=Path, default=default_model(), help="a checkpoint [%(default)s]"
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        type=Path,
+        default=default_model(),
+        help="a checkpoint or a published model [%(default)s]",
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--render", action="store_true", help="show the games in a window")
@@ -102,7 +107,11 @@ def parse() -> argparse.Namespace:
         help="probability that the emulator repeats the last action [0] (Machado et al. 2018: 0.25)",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=number_between(int, 0, MAX_SEED), default=0, help="each has games of its own [0]"
+        "--seed",
+        metavar="N",
+        type=number_between(int, 0, MAX_SEED),
+        default=0,
+        help="which set of games is played: each seed has its own [0]",
     )
     options = parser.parse_args()
     if options.seconds and not options.record:

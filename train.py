@@ -26,7 +26,9 @@ def parse_options() -> argparse.Namespace:
     parser = Parser(prog="train.py", parents=[first], description="Train an agent with A3C.")
     parser.add_argument("--run", help="name of the run's folders [preset and time]")
     parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
-    parser.add_argument("--init-from", type=Path, metavar="MODEL", help="start a new run from a model's weights")
+    parser.add_argument(
+        "--init-from", type=Path, metavar="MODEL", help="start a new run from the weights of a model or a checkpoint"
+    )
     parser.add_argument(
         "--checkpoints",
         type=Path,

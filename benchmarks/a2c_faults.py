@@ -3,8 +3,8 @@
 The program asked about (40 environments, Adam 3e-3, gradient clip 0.1, gamma 0.95, one step an update) had
 three errors in its loss, each of which runs without a word, as torch broadcasts. Here they replace this
 project's loss while its own A2C (``--preset cartpole-a2c``) learns, and so do that program's settings, which
-are no errors. The faults are here and nowhere else; tests/test_losses.py keeps the right formulas from
-turning into them.
+are no errors. An update is differentiated as a whole, so that a loss's N is all of it. The faults are here and
+nowhere else; tests/test_losses.py keeps the right formulas from turning into them.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c import actor_learner
+from breakout_a3c import actor_learner, rollout
 from breakout_a3c.config import PRESETS, TrainConfig
 from breakout_a3c.losses import Losses, actor_critic_losses, entropy
 from breakout_a3c.rollout import FinishedGame, make_environments, make_network
@@ -34,8 +34,9 @@ LossFunction = Callable[..., Losses]
 
 
 def every_action_of_every_state(
-    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any
-) -> Losses:
+    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any,
+    share: float,
+) -> Losses:  # fmt: skip
     """Index the log-probabilities ``(N, A)`` by all N actions: N x N numbers instead of N."""
     right = actor_critic_losses(logits, values, actions, advantages, returns, coef, config)
     log_probs = torch.log_softmax(logits, dim=-1)[:, actions]  # (N, N)
@@ -44,8 +45,9 @@ def every_action_of_every_state(
 
 
 def advantages_n_by_n(
-    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any
-) -> Losses:
+    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any,
+    share: float,
+) -> Losses:  # fmt: skip
     """Subtract values ``(N, 1)`` from returns ``(N,)``: every state's return less every state's value."""
     right = actor_critic_losses(logits, values, actions, advantages, returns, coef, config)
     errors = returns - values.unsqueeze(1)  # (N, N)
@@ -56,16 +58,18 @@ def advantages_n_by_n(
 
 
 def entropy_minimised(
-    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any
-) -> Losses:
+    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any,
+    share: float,
+) -> Losses:  # fmt: skip
     """Subtract the negative entropy: the bonus is for a policy that has made up its mind."""
     right = actor_critic_losses(logits, values, actions, advantages, returns, coef, config)
     return right._replace(total=right.total + 2 * coef * entropy(torch.log_softmax(logits, dim=-1)).mean())
 
 
 def all_three(
-    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any
-) -> Losses:
+    logits: Tensor, values: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor, coef: float, config: Any,
+    share: float,
+) -> Losses:  # fmt: skip
     """The loss as that program had it."""
     all_log_probs = torch.log_softmax(logits, dim=-1)
     errors = returns - values.unsqueeze(1)
@@ -113,6 +117,7 @@ def learn(loss: LossFunction, config: TrainConfig) -> list[float]:
     shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
     scores = Scores()
     actor_learner.actor_critic_losses = loss  # type: ignore[assignment]
+    rollout.PART_STEPS = config.rollout_length * config.games_each
     actor_learner.learn(config, shared, 0, scores)  # type: ignore[arg-type]
     return scores.scores
 

@@ -43,7 +43,7 @@ BREAKOUT = {
 GAMES = {"cartpole": (CARTPOLE, 1.0), "breakout": (BREAKOUT, 10.0)}  # methods, and minutes for each
 
 
-def run(arguments: list[str], seed: int, minutes: float) -> dict[str, list[float]]:
+def run(arguments: list[str], seed: int, minutes: float) -> dict[str, Any]:
     """Train for so long, and return the curve: minutes, steps, and the mean score of the last 100 games."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -61,14 +61,14 @@ def run(arguments: list[str], seed: int, minutes: float) -> dict[str, list[float
     }
 
 
-def band(runs: list[dict[str, list[float]]], x: str) -> tuple[NDArray[Any], ...]:
+def band(runs: list[dict[str, Any]], x: str) -> tuple[NDArray[Any], ...]:
     """Return x values that all runs reach, and the mean, lowest and highest score there."""
     grid = np.linspace(max(r[x][0] for r in runs), min(r[x][-1] for r in runs), POINTS)
     scores = np.array([np.interp(grid, r[x], r["scores"]) for r in runs])
     return grid, scores.mean(axis=0), scores.min(axis=0), scores.max(axis=0)
 
 
-def draw(game: str, methods: dict[str, list[dict[str, list[float]]]], path: Path) -> None:
+def draw(game: str, methods: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Draw score against minutes and against steps: the mean of the seeds, and from the lowest to the highest."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), sharey=True, layout="constrained")
     for axis, x, label in zip(axes, ("minutes", "steps"), ("minutes", "agent steps"), strict=True):
@@ -91,7 +91,7 @@ def draw(game: str, methods: dict[str, list[dict[str, list[float]]]], path: Path
 def main() -> None:
     """Run what is missing, keep it, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("games", nargs="*", choices=[*GAMES, []], default=list(GAMES))
+    parser.add_argument("--games", nargs="+", choices=list(GAMES), default=list(GAMES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--output", type=Path, default=HERE / "results")
     options = parser.parse_args()
@@ -103,8 +103,8 @@ def main() -> None:
             for name, arguments in methods.items():
                 runs = result["runs"].setdefault(name, {})
                 if str(seed) not in runs:
-                    runs[str(seed)] = run(arguments, seed, minutes)
-                    result |= {"minutes": minutes, "machine": describe_machine()}
+                    runs[str(seed)] = run(arguments, seed, minutes) | {"machine": describe_machine()}
+                    result |= {"minutes": minutes}
                     write_result(result, path)
                     print(f"{game}, {name}, seed {seed}: {runs[str(seed)]['scores'][-1]}", flush=True)
         curves = {name: list(result["runs"][name].values()) for name in methods}

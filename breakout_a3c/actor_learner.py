@@ -81,7 +81,9 @@ def differentiate(
     entropy_coef: float,
     config: TrainConfig,
 ) -> Losses:
-    """Add the gradient of a rollout's loss to the local one, part by part; return the losses of all of it.
+    """Add the gradient of a rollout's loss to the local one; return the losses.
+
+    It is done in parts of some 80 agent steps, so that memory does not grow with the rollout.
 
     Args:
         network: What played the rollout; its parameters are those of ``local``, and have not changed since.

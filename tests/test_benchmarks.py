@@ -1,0 +1,44 @@
+"""The benchmarks whose numbers the README quotes still run, on very little."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import a2c_faults, compare, time_to_score
+from breakout_a3c import actor_learner, rollout
+
+
+@pytest.mark.parametrize("name", a2c_faults.CASES)
+def test_every_fault_of_the_a2c_can_be_put_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actor_learner, "actor_critic_losses", actor_learner.actor_critic_losses)
+    monkeypatch.setattr(rollout, "PART_STEPS", rollout.PART_STEPS)
+    loss, config = a2c_faults.CASES[name]
+    scores = a2c_faults.learn(loss, replace(config, total_steps=2000))
+    assert len(scores) > 10, "each of its 40 games has some 22 steps"
+
+
+def test_methods_are_compared_kept_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "GAMES", {"cartpole": ({"A3C": compare.CARTPOLE["A3C, 1 actor-learner"]}, 0.1)})
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--seeds", "1", "--output", str(tmp_path)])
+    compare.main()
+    (curve,) = json.loads((tmp_path / "compare-cartpole.json").read_text())["runs"]["A3C"].values()
+    assert curve["minutes"][-1] <= 0.2
+    assert len(curve["steps"]) == len(curve["scores"]) > 1
+    assert (tmp_path / "compare-cartpole.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    compare.main()
+    assert "seed 1" not in capsys.readouterr().out, "what is done is not done again"
+
+
+def test_the_time_to_a_score_is_that_of_the_first_snapshot_that_reaches_it(tmp_path: Path) -> None:
+    means = [(1.0, 10, 90.0), (2.0, 20, 101.0), (3.0, 30, 99.0), (4.0, 40, 210.0)]
+    snapshots = [{"minutes": m, "steps": s, "mean": mean, "standard_error": 3.0} for m, s, mean in means]
+    result = {"seed": 1, "snapshots": snapshots}
+    assert [time_to_score.first_crossing(result, target) for target in (100, 200, 300)] == [(2.0, 20), (4.0, 40), None]
+    time_to_score.draw([result], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
