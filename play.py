@@ -7,12 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from breakout_a3c.command_line import Parser, number, run_program
+from breakout_a3c.config import CHECKPOINTS
 from breakout_a3c.errors import UserError
 
 HERE = Path(__file__).resolve().parent
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from breakout_a3c.server import Page
     from breakout_a3c.viewer import Window
 
-DEFAULT_MODELS = (Path("checkpoints/latest.pt"), HERE / "models" / "breakout.safetensors")  # the first that is there
+DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", HERE / "models" / "breakout.safetensors")  # the first that is there
 MAX_EPISODES = 10_000  # each seed of the protocol has as many games
 MAX_SEED = 99_999
 PROGRESS_SECONDS = 10.0  # between two lines where there is no terminal
@@ -149,6 +150,7 @@ def play() -> None:
 
         watch(options, Window)
     elif options.serve:
+        os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
         from breakout_a3c.server import Page
 
         watch(options, lambda controls: Page(controls, options.serve))
@@ -176,7 +178,7 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
     from breakout_a3c.controls import Controls
 
     controls = Controls(greedy=options.greedy)
-    with make_display(controls) as display:
+    with make_display(controls) as display, suppress(KeyboardInterrupt):
         from breakout_a3c.playing import Player
 
         agent, protocol = load(options, default_episodes=MAX_EPISODES)
@@ -190,6 +192,8 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
     for path in display.recordings.finished:
         print(f"recorded: {path}")
     print(scores_sentence(player.scores))
+    for error in display.recordings.errors:
+        raise error
 
 
 def record(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
-from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.config import CHECKPOINTS, PRESETS, RUNS, TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.processes import process_context
 
@@ -32,11 +32,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--checkpoints",
         type=Path,
-        default=Path("checkpoints"),
+        default=CHECKPOINTS,
         metavar="DIR",
         help="where checkpoints go [checkpoints]",
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where curves go [runs]")
+    parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="where curves go [runs]")
     parser.add_argument("--wandb", action="store_true", help="show the curves in Weights & Biases, too")
     add_config_options(parser, PRESETS[preset])
     return parser.parse_args()
@@ -98,12 +98,16 @@ def main() -> int:
         if options.resume and getattr(options, name):
             raise UserError(f"--resume goes on with a run as it is: leave out --{name.replace('_', '-')}.")
     options.preset = options.preset or DEFAULT_PRESET
-    # Started before torch is imported here: the forkserver imports it at the same time.
-    context = process_context(getattr(options, "start_method", PRESETS[DEFAULT_PRESET].start_method))
+    if options.resume:
+        plan = resume_plan(options)
+        context = process_context(plan.config.start_method)
+    else:
+        # Started before torch is imported here: the forkserver imports it at the same time.
+        context = process_context(getattr(options, "start_method", PRESETS[options.preset].start_method))
+        plan = new_plan(options)
 
     from breakout_a3c.trainer import Trainer
 
-    plan = resume_plan(options) if options.resume else new_plan(options)
     return Trainer(replace(plan, wandb=options.wandb), context).run()
 
 

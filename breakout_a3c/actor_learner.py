@@ -114,13 +114,21 @@ def differentiate(
 
 
 def run_actor_learner(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, play_state: bytes
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, play_state: Tensor
 ) -> None:
-    """Be one actor-learner process; an error ends up in front of the user by the pipe."""
+    """Be one actor-learner process; an error ends up in front of the user by the pipe.
+
+    Args:
+        config: The run's settings.
+        shared: What all actor-learners update.
+        worker_id: Index of this one.
+        pipe: To the trainer.
+        play_state: ``(bytes,)`` uint8, where the games stood that it goes on with; empty to begin new ones.
+    """
     reports = ReportSender(worker_id, pipe)
     torch.set_num_threads(game_threads(config))  # the one learner of a2c computes on the cores that it plays on
     try:
-        reports.close(learn(config, shared, worker_id, reports, play_state))
+        reports.close(learn(config, shared, worker_id, reports, play_state.numpy().tobytes()))
     except BrokenPipeError:
         pass  # the trainer is gone, and this process is about to be
     except Exception:

@@ -246,6 +246,7 @@ class RunFolder:
 
     def __init__(self, root: Path, run: str) -> None:
         self.path = root / run
+        self.best_path = self.path / "best.pt"
         self._root = root
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -278,17 +279,15 @@ class RunFolder:
                 old.unlink(missing_ok=True)
         return path
 
-    def save_best(self, checkpoint: Checkpoint) -> Path:
+    def save_best(self, checkpoint: Checkpoint) -> None:
         """Write ``best.pt``."""
         self.path.mkdir(parents=True, exist_ok=True)
-        path = self.path / "best.pt"
-        save_checkpoint(checkpoint, path)
-        return path
+        save_checkpoint(checkpoint, self.best_path)
 
     def best_evaluation(self) -> float | None:
         """Return the mean score for which ``best.pt`` was kept, if there is one."""
         try:
-            return load_checkpoint(self.path / "best.pt").best_evaluation
+            return load_checkpoint(self.best_path).best_evaluation
         except UserError:
             return None
 

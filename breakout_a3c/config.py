@@ -5,6 +5,7 @@ error is answered at once.
 """
 
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from breakout_a3c.errors import UserError
@@ -19,6 +20,7 @@ Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
+CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")  # where trainings write, unless told otherwise
 
 
 def option(default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None) -> Any:

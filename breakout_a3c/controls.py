@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from breakout_a3c.drawing import Scene
@@ -30,6 +30,11 @@ SWITCHES = {name: name for name in ("greedy", "saliency", "frames", "human", "he
 }
 
 
+def as_it_was(scene: Scene) -> Scene:
+    """Leave a paused scene alone."""
+    return scene
+
+
 @dataclass
 class Controls:
     """The state of the show; ``press`` changes it.
@@ -48,6 +53,7 @@ class Controls:
     paused: bool = False
     closed: bool = False
     next_game: bool = False
+    refresh: Callable[[Scene], Scene] = as_it_was  # shows a paused scene as the switches are now; the player sets it
     _speed: int = NORMAL_SPEED
     _frames_due: float = 0.0
     _one_step: bool = False
@@ -56,6 +62,7 @@ class Controls:
         """Do what one of COMMANDS asks for; ignore anything else."""
         if switch := SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
+            self.held_action = ""  # its key may be let go of while nobody listens
         elif command == "step":
             self.paused = self._one_step = True
         elif command == "faster":
@@ -84,7 +91,7 @@ class Controls:
         """
         if self.paused:
             if not self._one_step:
-                return scene
+                return self.refresh(scene)
             self._one_step = False
             return next((later for later in scenes if later.step != scene.step), None)
         following: Scene | None = scene

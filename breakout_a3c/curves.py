@@ -53,6 +53,25 @@ def read_curve(folder: Path) -> Curve:
     return Curve(folder.name, steps, minutes, games, scores, *series(EVALUATION))
 
 
+def read_curves(folders: list[Path]) -> list[Curve]:
+    """Read several runs; those without scores are named on stderr and left out.
+
+    Raises:
+        UserError: If none has any.
+    """
+    curves, errors = [], []
+    for folder in folders:
+        try:
+            curves.append(read_curve(folder))
+        except UserError as error:
+            errors.append(error)
+    if not curves:
+        raise errors[0]
+    for left_out in errors:
+        print(f"left out: {left_out}", file=sys.stderr)
+    return curves
+
+
 def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
     """Draw score against minutes, agent steps and games, side by side."""
     import matplotlib as mpl
@@ -100,7 +119,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.output.suffix.lower() != ".png":
         raise UserError(f"--output is {options.output}: give it a name that ends in .png.")
-    curves = [read_curve(run) for run in options.runs]
+    curves = read_curves(options.runs)
     try:
         draw_curves(curves, options.output, options.title)
     except OSError as error:

@@ -3,8 +3,8 @@
 import math
 import os
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
@@ -39,12 +39,16 @@ def evaluate_on_all_cores(
     while len(played) < protocol.episodes:
         for ready in connection.wait(pipes):
             assert isinstance(ready, Connection)
-            message = receive(ready)
+            with kills_told():
+                message = ready.recv()
+            if isinstance(message, str):
+                raise RuntimeError(message)
             if isinstance(message, PlayedGame):
                 played.append(message)
                 on_game(played)
             elif message == Request.GAME:
-                ready.send(next(remaining, None))
+                with kills_told():
+                    ready.send(next(remaining, None))
             else:
                 pipes.remove(ready)
     return summarise(protocol, played)
@@ -65,16 +69,13 @@ def start_player(context: Context, checkpoint: Checkpoint, protocol: Protocol, a
     return ours
 
 
-def receive(pipe: Connection) -> PlayedGame | Request:
-    """Return a game that is over, or what a process wants."""
+@contextmanager
+def kills_told() -> Iterator[None]:
+    """Turn the end of a pipe into a sentence."""
     try:
-        message = pipe.recv()
+        yield
     except (EOFError, OSError) as error:
         raise UserError("a process that played the games was killed: start the evaluation again.") from error
-    if isinstance(message, str):
-        raise RuntimeError(message)
-    assert isinstance(message, PlayedGame | Request)
-    return message
 
 
 def run_player(checkpoint: Checkpoint, protocol: Protocol, at_once: int, pipe: Connection) -> None:

@@ -6,6 +6,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -38,7 +39,7 @@ class Evaluation:
     """What the evaluator found out about a snapshot."""
 
     result: EvaluationResult
-    animation: bytes  # a GIF of the first game; empty where ffmpeg failed
+    animation: bytes  # a GIF of the first game; empty where ffmpeg or the disk failed
     cpu_share: float  # of all cores, since the evaluator started
 
 
@@ -104,23 +105,26 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
             result = evaluate(network, config, protocol, throttle.wait)
             animation = animate(network, config, protocol, throttle)
             pipe.send(Evaluation(result, animation, throttle.used_share()))
-    except (EOFError, OSError):
+    except (EOFError, ConnectionError):
         pass  # the trainer has closed the pipe, or is gone
     except Exception:
-        pipe.send(traceback.format_exc())
+        with suppress(ConnectionError):
+            pipe.send(traceback.format_exc())
 
 
 def animate(network: ActorCritic, config: TrainConfig, protocol: Protocol, throttle: Throttle) -> bytes:
-    """Return the beginning of the protocol's first game as a GIF, or nothing where ffmpeg fails."""
+    """Return the beginning of the protocol's first game as a GIF, or nothing where ffmpeg or the disk fails."""
     player = Player(network, config, protocol)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "game.gif"
-        scenes = itertools.islice(player.play(0), ANIMATION_SECONDS * player.frames_per_second)
-        try:
+    scenes = itertools.islice(player.play(0), ANIMATION_SECONDS * player.frames_per_second)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "game.gif"
             record(throttle.slow_down(scenes), path, player.frames_per_second)
-        except UserError:
-            return b""
-        return path.read_bytes()
+            return path.read_bytes()
+    except ConnectionError:
+        raise
+    except (UserError, OSError):
+        return b""
 
 
 class Evaluator:

@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from breakout_a3c.checkpoints import Agent, Checkpoint, build_agent, check_content, load_checkpoint, write_atomically
+from breakout_a3c.checkpoints import (
+    MAX_BYTES,
+    Agent,
+    Checkpoint,
+    build_agent,
+    check_content,
+    load_checkpoint,
+    write_atomically,
+)
 from breakout_a3c.command_line import Parser, run_program
 from breakout_a3c.config import from_dict
 from breakout_a3c.errors import UserError
@@ -54,6 +62,8 @@ def load_model(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise UserError(f"there is no model at {path}: give the path of one.")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path} is larger than any model of this program: give the path of another one.")
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -104,7 +114,7 @@ def main() -> int:
     try:
         evaluation = json.loads(options.evaluation.read_text())
         digest = save_model(load_checkpoint(options.checkpoint), evaluation, options.model)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"the model was not written ({error}): check the paths.") from error
     print(f"{options.model}: SHA-256 {digest}", file=sys.stdout)
     return 0

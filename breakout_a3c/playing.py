@@ -77,6 +77,8 @@ class Player:
         self._network = network
         self._title = config.game.replace("_", " ")
         self._controls = controls or Controls(greedy=protocol.greedy)
+        self._controls.refresh = self._refresh
+        self._observation: Any = None  # what the scene that is shown was chosen from
         self._seeds = protocol.game_seeds()
         self._environment = make_player_environment(config, protocol)
         self._take_screens = film(self._environment)
@@ -101,6 +103,7 @@ class Player:
             with torch.no_grad():
                 logits, values = self._network(torch.from_numpy(observation[np.newaxis]))
             values_seen.append(values.item())
+            self._observation = observation
             scene = Scene(
                 screen=NO_SCREEN,
                 title=self._title,
@@ -130,13 +133,21 @@ class Player:
         action = int(choose_actions(logits.numpy(), controls.greedy, [generator])[0])
         if not controls.human:
             return action
-        wanted = (controls.held_action, "NOOP", "FIRE")  # FIRE stands for NOOP where there is none
+        # UP serves where it has no other meaning, and FIRE stands for NOOP where there is none.
+        wanted = (controls.held_action, "FIRE" if controls.held_action == "UP" else "NOOP", "NOOP", "FIRE")
         return next((self.action_names.index(name) for name in wanted if name in self.action_names), action)
 
     def _mode(self) -> str:
         if self._controls.human:
             return "you"
         return "greedy policy" if self._controls.greedy else ""
+
+    def _refresh(self, scene: Scene) -> Scene:
+        """Return the last scene as the switches are now."""
+        wanted = self._mode(), self._controls.frames, self._controls.saliency
+        if wanted == (scene.mode, scene.observation is not None, scene.saliency is not None):
+            return scene
+        return replace(scene, mode=self._mode(), **self._insight(self._observation))
 
     def _insight(self, observation: Any) -> dict[str, Any]:
         """Return what is to be shown of the network's sight; only pictures have any."""

@@ -1,5 +1,6 @@
 """Games as a video or an animated picture, streamed into ffmpeg: memory does not grow with them."""
 
+import itertools
 import math
 import os
 import tempfile
@@ -146,7 +147,7 @@ class Recorder:
 
 
 class RecordingOnDemand:
-    """Records what passes while the person who watches wants it.
+    """Records what passes while the person who watches wants it; the show goes on where that fails.
 
     Args:
         controls: Say when; files go to the current folder.
@@ -156,25 +157,55 @@ class RecordingOnDemand:
         self._controls = controls
         self._recorder: Recorder | None = None
         self.finished: list[Path] = []
+        self.errors: list[UserError] = []
+        self._notice = ""
 
     def watch(self, scenes: Iterable[Scene], frames_per_second: int) -> Iterator[Scene]:
         """Yield ``scenes``; record them at the game's own speed, however fast they are shown."""
         for scene in scenes:
-            if not self._controls.recording:
+            if self._controls.recording:
+                self._record(scene, frames_per_second)
+            else:
                 self.finish()
-            elif self._recorder is None:
-                name = f"{scene.title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}.mp4"
-                self._recorder = Recorder(Path(name), frames_per_second)
-            if self._recorder is not None:
-                self._recorder.add(scene)
             yield scene
+
+    def notice(self) -> str:
+        """Return in a few words what is being recorded, or was."""
+        return "recording" if self._controls.recording else self._notice
 
     def finish(self) -> None:
         """Close the file that is being written, if there is one."""
         if self._recorder is not None:
-            recorder, self._recorder = self._recorder, None
-            recorder.finish()
-            self.finished.append(recorder.path)
+            with self._failures():
+                self._recorder.finish()
+                self.finished.append(self._recorder.path)
+                self._notice = f"recorded {self._recorder.path}"
+            self._recorder = None
+
+    def _record(self, scene: Scene, frames_per_second: int) -> None:
+        with self._failures():
+            if self._recorder is None:
+                self._recorder = Recorder(new_name(scene.title), frames_per_second)
+            self._recorder.add(scene)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Keep the error of a recording that fails, and leave nothing of it behind."""
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(error)
+            self._controls.recording, self._notice = False, "the recording failed"
+            if self._recorder is not None:
+                self._recorder.discard()
+                self._recorder = None
+
+
+def new_name(title: str) -> Path:
+    """Return a name for a recording of now that no file has."""
+    stem = f"{title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(path for name in names if not (path := Path(f"{name}.mp4")).exists())
 
 
 @contextmanager
@@ -182,7 +213,7 @@ def recording_errors(path: Path) -> Iterator[None]:
     """Turn an error of the disk or of ffmpeg into one sentence."""
     try:
         yield
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError is what imageio_ffmpeg says of a file cut short
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} could not be written ({reason}): is the disk full?") from error
 

@@ -27,6 +27,7 @@ DEFAULT_PORT = 8000
 PICTURES_PER_SECOND = 30
 BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "record")
 BOUNDARY = b"picture"
+OWN_SITES = ("same-origin", "none")  # none: typed by the user
 SECURITY = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -132,8 +133,8 @@ class Page:
         return not controls.closed
 
     def _publish(self, scene: Scene) -> None:
-        footer = "recording" if self._controls.recording else ""
-        picture = draw(replace(scene, speed=self._controls.shown_speed(), footer=footer), PICTURE_HEIGHT)
+        shown = replace(scene, speed=self._controls.shown_speed(), footer=self.recordings.notice())
+        picture = draw(shown, PICTURE_HEIGHT)
         _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
         with self._new_picture:
             self._picture = encoded.tobytes()
@@ -153,10 +154,11 @@ class Page:
         return answer
 
     def _check_origin(self, request: Request) -> None:
-        """Refuse another host's name for this machine, and other sites' pages that would press buttons."""
+        """Refuse another host's name for this machine, and whatever other sites' pages ask for."""
         hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
-        origin = request.headers.get("Origin")
-        if request.host not in hosts or (origin and origin not in {f"http://{host}" for host in hosts}):
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
+        foreign = (origin and origin not in {f"http://{host}" for host in hosts}) or site not in OWN_SITES
+        if request.host not in hosts or foreign:
             abort(403)
 
     def _page(self) -> Response:

@@ -7,6 +7,9 @@ from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+import torch
+from torch import Tensor
+
 from breakout_a3c.actor_learner import run_actor_learner
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.processes import Context, start_process
@@ -39,7 +42,7 @@ class Supervisor:
         context: Starts them.
         config: The run's settings, with their number.
         shared: What they update; it outlives each of them.
-        play_states: Of those that go on with their games, where these stand.
+        play_states: Of those that go on with their games, where these stand, ``(bytes,)`` uint8.
         target: What a process runs.
     """
 
@@ -48,8 +51,8 @@ class Supervisor:
         context: Context,
         config: TrainConfig,
         shared: SharedParameters,
-        play_states: Mapping[int, bytes] | None = None,
-        target: Callable[[TrainConfig, SharedParameters, int, Connection, bytes], None] = run_actor_learner,
+        play_states: Mapping[int, Tensor] | None = None,
+        target: Callable[[TrainConfig, SharedParameters, int, Connection, Tensor], None] = run_actor_learner,
     ) -> None:
         self._context = context
         self._target = target
@@ -77,11 +80,20 @@ class Supervisor:
 
     def _start(self, worker_id: int) -> None:
         reader, writer = Pipe(duplex=False)
-        play_state = self._play_states.pop(worker_id, b"")  # once: it may be what the worker died of
+        # Once: it may be what the worker died of. Shared, as a start is to send no more than a pipe holds: a
+        # process that is killed before it has read it would hold up this one.
+        play_state = self._play_states.pop(worker_id, torch.empty(0, dtype=torch.uint8)).share_memory_()
         name = f"actor-learner-{worker_id}"
-        process = start_process(
-            self._context, name, self._target, self._config, self._shared, worker_id, writer, play_state
-        )
+        try:
+            process = start_process(
+                self._context, name, self._target, self._config, self._shared, worker_id, writer, play_state
+            )
+        except (EOFError, OSError) as error:
+            reader.close()
+            writer.close()
+            self._count_death(worker_id, f"{name} could not be started: {error}", learned=False)
+            self._start(worker_id)
+            return
         # With our copy of the write end closed, the reader's end of file means the worker's death.
         writer.close()
         self._workers[reader] = Worker(worker_id, process, reader, int(self._shared.updates[worker_id]))
@@ -115,18 +127,20 @@ class Supervisor:
         worker.process.kill()  # it has closed its pipe, so that nothing more is to come from it
         if worker.process.exitcode == 0 or self._shared.stopped or self._shared.progress() >= 1:
             return
-        self.deaths += 1
-        self.error = (
-            worker.traceback or f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
-        )
+        end = f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
         learned = int(self._shared.updates[worker.worker_id]) > worker.updates_at_start
-        fruitless = 0 if learned else self._fruitless_deaths[worker.worker_id] + 1
-        self._fruitless_deaths[worker.worker_id] = fruitless
-        if fruitless == MAX_FRUITLESS_DEATHS:
-            raise WorkersCannotRun(
-                f"{self.error}\nAn actor-learner died again and again: the training was stopped and saved."
-            )
+        self._count_death(worker.worker_id, worker.traceback or end, learned)
         self._start(worker.worker_id)
+
+    def _count_death(self, worker_id: int, error: str, learned: bool) -> None:
+        """Take note of a death and its ``error``; raise WorkersCannotRun at the third in a row without an update."""
+        self.deaths += 1
+        self.error = error
+        self._fruitless_deaths[worker_id] = 0 if learned else self._fruitless_deaths[worker_id] + 1
+        if self._fruitless_deaths[worker_id] == MAX_FRUITLESS_DEATHS:
+            raise WorkersCannotRun(
+                f"{error}\nAn actor-learner died again and again: the training was stopped and saved."
+            )
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[WorkerReport]:
         """Have all workers leave after their current rollout; kill those that do not.

@@ -4,6 +4,7 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 """
 
 import math
+import shlex
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from breakout_a3c.checkpoints import (
     program_versions,
 )
 from breakout_a3c.clocks import Clock, Speedometer
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.console import TrainingConsole, TrainingStatus
 from breakout_a3c.environments import make_environment
 from breakout_a3c.evaluator import Evaluation, Evaluator
@@ -198,25 +199,30 @@ class Trainer:
 
     def _say_goodbye(self, path: Path, minutes: float) -> None:
         """Tell where everything lies after ``minutes`` of training, and what to type next."""
-        steps, config = self._shared.total_steps(), self._config
+        steps, config, plan = self._shared.total_steps(), self._config, self._plan
         say = self._console.say
         say(
             f"{'Done' if self._done() else 'Stopped'} after {steps:,} agent steps, {self._statistics.games:,} games "
             f"and {minutes:.1f} minutes; mean score of the last {len(self._statistics.recent_returns)} games: "
             f"{self._statistics.mean_return():.1f}."
         )
-        longer = ""
+        go_on = f"python train.py --resume {quote(path)}"
+        for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
+            go_on += f" {option} {quote(folder)}" if folder != default else ""
         if config.total_steps and steps >= config.total_steps:
-            longer += f" --total-steps {2 * config.total_steps}"
+            go_on += f" --total-steps {2 * config.total_steps}"
         if config.max_minutes and minutes >= config.max_minutes:
-            longer += f" --max-minutes {2 * config.max_minutes:g}"
+            go_on += f" --max-minutes {2 * config.max_minutes:g}"
         if config.max_episodes and self._shared.total_games() >= config.max_episodes:
-            longer += f" --max-episodes {2 * config.max_episodes}"
+            go_on += f" --max-episodes {2 * config.max_episodes}"
         say(f"saved:     {path}")
-        say(f"see it:    python play.py {path} --render")
-        say(f"measure:   python play.py {path} --episodes 100")
-        say(f"curves:    tensorboard --logdir {self._plan.runs}")
-        say(f"go on:     python train.py --resume {path}{longer}")
+        if self._best_evaluation is not None:
+            say(f"best:      {self._folder.best_path}, mean score {self._best_evaluation:.1f} in its evaluation")
+        say(f"see it:    python play.py {quote(path)} --render")
+        say(f"measure:   python play.py {quote(path)} --episodes 100")
+        say(f"curves:    {tensorboard(plan.runs)}")
+        say(f"picture:   python -m breakout_a3c.curves {quote(plan.runs / plan.run)}")
+        say(f"go on:     {go_on}")
 
     def _write_metrics(self) -> None:
         scalars = self._statistics.take_scalars()
@@ -347,9 +353,9 @@ class Trainer:
         )
         self._writer.write(evaluation_scalars(evaluation), checkpoint.steps, animation=evaluation.animation)
         if self._best_evaluation is None or mean > self._best_evaluation:
-            self._best_evaluation = mean
             try:
                 self._folder.save_best(replace(checkpoint, best_evaluation=mean))
+                self._best_evaluation = mean
             except (OSError, ValueError) as error:
                 self._console.say(f"best.pt was NOT written: {error}")
 
@@ -379,8 +385,18 @@ def announcement(plan: TrainingPlan) -> str:
         f"Training {config.game} by {config.algorithm.upper()} with {learners} x {config.games_each} games.\n"
         f"Length: {length}. Ctrl-C stops and saves.\n"
         f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
-        f"Curves: tensorboard --logdir {plan.runs}"
+        f"Curves: {tensorboard(plan.runs)}"
     )
+
+
+def tensorboard(runs: Path) -> str:
+    """Return what to type for the curves, and where they are laid out."""
+    return f"tensorboard --logdir {quote(runs)}, then http://localhost:6006/#custom_scalars"
+
+
+def quote(path: Path) -> str:
+    """Return a path as a shell wants it typed."""
+    return shlex.quote(str(path))
 
 
 def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
@@ -415,11 +431,11 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
     return shared
 
 
-def resumed_play_states(plan: TrainingPlan) -> dict[int, bytes]:
+def resumed_play_states(plan: TrainingPlan) -> dict[int, Tensor]:
     """Return where the games of the actor-learners stood that go on with as many of them."""
     if plan.resume is None or plan.resume.config.games_each != plan.config.games_each:
         return {}
-    return {worker_id: state.numpy().tobytes() for worker_id, state in enumerate(plan.resume.play_states)}
+    return dict(enumerate(plan.resume.play_states))
 
 
 def tree_memory_mb() -> float:

@@ -18,7 +18,6 @@ from breakout_a3c.recording import RecordingOnDemand
 NAMED_KEYS = {"space": pygame.K_SPACE, "up": pygame.K_UP, "down": pygame.K_DOWN}
 KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMANDS.items()} | {
     pygame.K_ESCAPE: "quit",
-    pygame.K_n: "restart",
 }
 ARROWS = {pygame.K_LEFT: "LEFT", pygame.K_RIGHT: "RIGHT", pygame.K_UP: "UP", pygame.K_DOWN: "DOWN"}
 HELP = tuple(COMMANDS.values())
@@ -86,7 +85,7 @@ class Window:
 
     def _draw(self, scene: Scene) -> None:
         controls = self._controls
-        footer = "h: keys" + (", recording" if controls.recording else "")
+        footer = self.recordings.notice() or "h: keys"
         keys = HELP if controls.help else ()
         shown = replace(scene, speed=controls.shown_speed(), footer=footer, help=keys)
         picture = draw(shown, self._max_height)

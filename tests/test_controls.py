@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,6 @@ from tests.test_viewer import SCENE
 
 def scenes(steps: int = 1000) -> Iterator[Scene]:
     """Yield four frames a step."""
-    from dataclasses import replace
-
     for step in range(1, steps + 1):
         yield from itertools.repeat(replace(SCENE, step=step), 4)
 
@@ -66,6 +65,22 @@ def test_speeds_are_frames_a_picture(presses: list[str], frames: int) -> None:
         scene = controls.advance(game, scene, 1 / 60)
     played = 4 * 1000 - 1 - sum(1 for _ in game)
     assert played == frames
+
+
+def test_a_paused_scene_is_shown_as_the_switches_are_now() -> None:
+    controls = Controls(refresh=lambda scene: replace(scene, mode="greedy policy" if controls.greedy else ""))
+    controls.press("pause")
+    controls.press("greedy")
+    shown = controls.advance(scenes(), SCENE, 1 / 60)
+    assert shown is not None
+    assert (shown.step, shown.mode) == (SCENE.step, "greedy policy")
+
+
+def test_a_key_that_was_held_is_forgotten_when_the_paddle_changes_hands() -> None:
+    controls = Controls(human=True, held_action="LEFT")
+    controls.press("human")
+    controls.press("human")
+    assert controls.held_action == ""
 
 
 def test_speeds_end_at_both_ends() -> None:

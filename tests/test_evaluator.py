@@ -3,6 +3,7 @@ import signal
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from breakout_a3c.config import BREAKOUT
@@ -59,12 +60,22 @@ def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa
     evaluator.close()
 
 
+def wait_until_throttled(process: psutil.Process) -> None:
+    """Wait until a process has loaded its games, and sleeps until it may play on."""
+    deadline = time.monotonic() + 60
+    used = 0.0
+    while process.cpu_times().user - used > 0.02 or used < 0.5:
+        assert time.monotonic() < deadline, "it does not sleep"
+        used = process.cpu_times().user
+        time.sleep(0.5)
+
+
 def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
     evaluator = Evaluator(process_context(START_METHOD), replace(CONFIG, eval_episodes=1000), len(parameters))
     evaluator.request(parameters, hurry=False)
     process = evaluator._process
     assert process is not None
-    time.sleep(5)  # it loads its games
+    wait_until_throttled(psutil.Process(process.pid))
     began = time.monotonic()
     evaluator.close()
     assert time.monotonic() - began < 3

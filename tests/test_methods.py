@@ -1,6 +1,7 @@
 """Every method learns, started as a user starts it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,12 @@ def test_a_limit_in_games_ends_the_run(preset: str, tmp_path: Path) -> None:
     assert 20 <= games < 20 + 40, "each learner finishes its rollout"
 
 
-def test_breakout_learns_by_a2c_from_the_command_line(tmp_path: Path) -> None:
+def test_the_average_score_is_printed_while_cartpole_is_learned(tmp_path: Path) -> None:
+    printed = train(tmp_path, "--preset", "cartpole", "--eval-minutes", 0.05, "--max-minutes", 0.2)
+    assert re.search(r"Evaluation after 0\.\d minutes: mean score \d+\.\d of 10 games", printed)
+
+
+def test_breakout_is_updated_by_a2c_from_the_command_line(tmp_path: Path) -> None:
     train(tmp_path, "--algorithm", "a2c", "--envs", 12, "--final-rollout-length", "none", "--total-steps", 600)
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
     assert (checkpoint.steps, checkpoint.updates) == (600, 10)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from breakout_a3c import curves
 from breakout_a3c.config import BREAKOUT
 from breakout_a3c.curves import draw_curves, read_curve
 from breakout_a3c.errors import UserError
@@ -129,6 +130,29 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     assert (curve.evaluation_steps.tolist(), curve.evaluation_scores.tolist()) == ([200], [15])
     draw_curves([curve], tmp_path / "curve.png", "title")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_several_runs_become_one_picture_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two", "three"):
+        writer = MetricsWriter(tmp_path / name, BREAKOUT, 0)
+        if name != "two":  # no game has ended there yet
+            writer.write({"rollout/ep_rew_mean": 1.0, "time/minutes": 1.0, "rollout/games": 1}, 100)
+        writer.close()
+    (tmp_path / "a file").touch()
+    picture = tmp_path / "picture.png"
+    runs = [str(path) for path in sorted(tmp_path.iterdir())]
+    monkeypatch.setattr(sys, "argv", ["curves", *runs, "--output", str(picture)])
+    assert curves.main() == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr()
+    assert printed.out == f"{picture}\n"
+    assert [line.startswith("left out: ") for line in printed.err.splitlines()] == [True, True]
+    for bad in ([str(tmp_path / "two")], [*runs, "--output", "picture.jpg"]):
+        monkeypatch.setattr(sys, "argv", ["curves", *bad])
+        with pytest.raises(UserError):
+            curves.main()
 
 
 @pytest.mark.parametrize("exists", [False, True])

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pygame
 import pytest
 
@@ -231,6 +232,24 @@ def test_what_the_network_sees_is_shown_when_asked_for(checkpoint_path: Path) ->
     assert insight.saliency is not None
     assert insight.values == insight.values[-3:]
     assert insight.values[-1] == insight.value
+
+
+def test_a_paused_picture_shows_what_is_switched_on(checkpoint_path: Path) -> None:
+    agent, seen, paused = load_agent(checkpoint_path), Controls(frames=True, saliency=True), Controls(paused=True)
+    config, protocol = agent.checkpoint.config, Protocol(episodes=1)
+    *_, expected = itertools.islice(Player(agent.network, config, protocol, seen).play(0), 30)
+    game = Player(agent.network, config, protocol, paused).play(0)
+    *_, plain = itertools.islice(game, 30)
+    assert paused.advance(game, plain, 1 / 60) is plain
+    paused.frames = paused.saliency = paused.greedy = True
+    shown = paused.advance(game, plain, 1 / 60)
+    assert shown is not None
+    assert np.array_equal(shown.observation, expected.observation)
+    assert np.array_equal(shown.saliency, expected.saliency)
+    assert (shown.step, shown.mode) == (plain.step, "greedy policy")
+    assert paused.advance(game, shown, 1 / 60) is shown, "and is not worked out again"
+    paused.frames = paused.saliency = paused.greedy = False
+    assert paused.advance(game, shown, 1 / 60) == plain
 
 
 def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(

@@ -14,13 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
 
 from breakout_a3c.controls import Controls
 from breakout_a3c.drawing import draw
 from breakout_a3c.errors import UserError
 from breakout_a3c.server import BUTTONS, Page
+from tests.test_training import wait_for
 from tests.test_viewer import SCENE
 
+BROWSER = ("chromium", "chromedriver")
 ROOT = Path(__file__).parents[1]
 
 
@@ -77,6 +81,7 @@ def test_buttons_press(page: tuple[Page, Controls]) -> None:
         ("GET", "/stream", {"Host": "example.com:80"}, 403),
         ("POST", "/press/pause", {"Origin": "http://example.com"}, 403),
         ("POST", "/press/pause", {"Origin": "null"}, 403),
+        ("GET", "/stream", {"Sec-Fetch-Site": "cross-site"}, 403),
     ],
 )
 def test_others_are_refused(
@@ -108,22 +113,61 @@ def free_port() -> int:
         return page.port
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
-def test_in_a_browser_the_game_is_live(checkpoint_path: Path, tmp_path: Path) -> None:
-    port, picture = free_port(), tmp_path / "page.png"
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    """Headless Chromium."""
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1100,1000"):
+        options.add_argument(argument)
+    browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
+    yield browser
+    browser.quit()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, BROWSER)), reason=f"needs {' and '.join(BROWSER)}")
+def test_in_a_browser_the_game_is_live_and_its_buttons_work(
+    browser: Chrome, checkpoint_path: Path, tmp_path: Path
+) -> None:
+    port = free_port()
     command = [sys.executable, str(ROOT / "play.py"), str(checkpoint_path), "--serve", str(port)]
-    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
     try:
         assert playing.stdout is not None
         assert f"http://127.0.0.1:{port}" in playing.stdout.readline()
-        time.sleep(2)
-        browser = ["chromium", "--headless", "--no-sandbox", "--window-size=1100,1000", "--virtual-time-budget=3000"]
-        page = f"http://127.0.0.1:{port}/"
-        subprocess.run([*browser, f"--screenshot={picture}", page], check=True, timeout=60, capture_output=True)
-    finally:
+        browser.get(f"http://127.0.0.1:{port}/")
+
+        def look() -> np.ndarray:
+            picture = cv2.imdecode(np.frombuffer(browser.get_screenshot_as_png(), np.uint8), cv2.IMREAD_COLOR)
+            return picture[: picture.shape[0] * 4 // 5]  # above the buttons, which have a frame when they are clicked
+
+        def moves() -> bool:
+            before = look()
+            time.sleep(0.5)
+            return not np.array_equal(before, look())
+
+        def red_bricks() -> int:
+            return int((np.abs(look().reshape(-1, 3).astype(int) - (72, 72, 200)).max(axis=1) < 20).sum())
+
+        wait_for(lambda: red_bricks() > 5000)
+        assert moves()
+        browser.find_element(By.ID, "record").click()
+        wait_for(lambda: any(tmp_path.glob(".breakout-*.mp4")))
+        browser.find_element(By.ID, "pause").click()
+        wait_for(lambda: not moves())
+        still = look()
+        for button in ("saliency", "frames", "greedy"):
+            browser.find_element(By.ID, button).click()
+            wait_for(lambda seen=still: not np.array_equal(look(), seen))
+            still = look()
+        browser.find_element(By.ID, "faster").click()
+        browser.find_element(By.ID, "pause").click()
+        wait_for(moves)
         playing.send_signal(signal.SIGINT)
-        playing.communicate(timeout=10)
-    shown = cv2.imread(str(picture))
-    assert shown is not None
-    red_wall = (shown.reshape(-1, 3).astype(int) - (72, 72, 200)).__abs__().max(axis=1) < 20
-    assert red_wall.sum() > 5000, "the bricks are in the picture"
+        printed, _ = playing.communicate(timeout=10)
+    finally:
+        playing.kill()
+    assert playing.returncode == 0
+    (video,) = tmp_path.glob("breakout-*.mp4")
+    assert f"recorded: {video.name}" in printed
+    assert "Traceback" not in printed

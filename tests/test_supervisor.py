@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from breakout_a3c import supervisor as supervisor_module
 from breakout_a3c.config import BREAKOUT, TrainConfig
-from breakout_a3c.processes import HANDLED_SIGNALS, process_context
+from breakout_a3c.processes import HANDLED_SIGNALS, process_context, start_process
 from breakout_a3c.reports import ReportSender, WorkerReport
 from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
@@ -18,13 +20,13 @@ from tests.starting import START_METHOD
 CONFIG = replace(BREAKOUT, threads=2)
 
 
-def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes) -> None:
+def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor) -> None:
     ReportSender(worker_id, pipe).fail("Traceback: it was bound to happen")
     os._exit(1)
 
 
 def work_until_told(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
 ) -> None:
     sender = ReportSender(worker_id, pipe)
     while not shared.stopped:
@@ -33,19 +35,19 @@ def work_until_told(
     sender.close(b"")
 
 
-def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes) -> None:
+def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor) -> None:
     time.sleep(1000)
 
 
 def crash_on_a_state(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: bytes
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
 ) -> None:
-    if state:
+    if len(state):
         os._exit(1)
     ReportSender(worker_id, pipe).close(b"new games")
 
 
-def make(target: object, play_states: dict[int, bytes] | None = None) -> tuple[Supervisor, SharedParameters]:
+def make(target: object, play_states: dict[int, Tensor] | None = None) -> tuple[Supervisor, SharedParameters]:
     shared = SharedParameters(torch.zeros(3), CONFIG)
     supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
     supervisor.start()
@@ -84,13 +86,38 @@ def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
 
 
 def test_a_state_of_games_is_given_to_its_worker_once() -> None:
-    supervisor, _ = make(crash_on_a_state, {1: b"what the worker dies of"})
+    supervisor, _ = make(crash_on_a_state, {1: torch.ones(1_000_000, dtype=torch.uint8)})
     reports = []
     while supervisor.alive:
         reports += supervisor.poll(0.05)
     assert supervisor.deaths == 1
     assert sorted(report.worker_id for report in reports) == [0, 1]
     assert all(report.play_state == b"new games" for report in reports)
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [BrokenPipeError("it did not hear what to do"), EOFError()]
+
+    def fail_at_first(*arguments: object) -> object:
+        if failures:
+            raise failures.pop()
+        return start_process(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(supervisor_module, "start_process", fail_at_first)
+    supervisor, shared = make(work_until_told)
+    assert (supervisor.alive, supervisor.deaths) == (2, 2)
+    while not (shared.updates > 0).all():
+        supervisor.poll(0.05)
+    supervisor.stop()
+
+
+def test_a_worker_that_can_never_be_started_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> object:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(supervisor_module, "start_process", fail)
+    with pytest.raises(WorkersCannotRun, match="could not be started: no more processes"):
+        make(work_until_told)
 
 
 def test_children_hear_no_signal_that_is_the_trainers() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.metrics import LAYOUT
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
 from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
 
@@ -112,13 +114,17 @@ def test_the_curves_are_there(trained: tuple[Path, str]) -> None:
     events = scalars(trained[0], "first")
     tags = set(events.Tags()["scalars"])
     assert tags >= {
-        "rollout/ep_rew_mean", "rollout/ep_len_mean", "time/fps", "train/policy_loss", "train/value_loss",
-        "train/entropy", "train/explained_variance", "train/grad_norm", "train/learning_rate",
+        "rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/max_probability", "time/fps",
+        "train/policy_loss", "train/value_loss", "train/entropy",
+        "train/explained_variance", "train/grad_norm", "train/learning_rate",
         "async/staleness_updates", "async/updates_per_second", "eval/mean_reward",
     }  # fmt: skip
     assert events.Scalars("rollout/ep_rew_mean")[-1].step == load_checkpoint(trained[0] / "checkpoints/latest.pt").steps
     assert events.Scalars("train/learning_rate")[-1].value == pytest.approx(0, abs=1e-4), "annealed by the end"
     assert 0.5 < events.Scalars("train/entropy")[0].value <= 1.0987
+    assert all(1 / 3 <= point.value <= 1 for point in events.Scalars("rollout/max_probability"))
+    charted = {tag.removesuffix("$") for _, charted in LAYOUT.values() for tag in charted}
+    assert charted <= tags, "every chart of the layout has its curve"
 
 
 def test_an_evaluated_game_is_animated(trained: tuple[Path, str]) -> None:
@@ -215,6 +221,17 @@ def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal
     assert "python train.py --resume" in output
     assert "replaced" not in output
     assert_gone(processes)
+
+
+def test_the_commands_at_the_end_are_those_of_this_run(tmp_path: Path) -> None:
+    folders = ["--checkpoints", "my checkpoints", "--runs", "my runs", "--run", "first"]
+    printed = finish(start(tmp_path, *folders, "--total-steps", "200"), 0)
+    (go_on,) = re.findall(r"go on: +python train\.py (.*)", printed)
+    resumed = finish(start(tmp_path, *shlex.split(go_on)), 0)
+    assert load_checkpoint(tmp_path / "my checkpoints" / "latest.pt").steps >= 400
+    assert not (tmp_path / "checkpoints").exists()
+    (picture,) = re.findall(r"picture: +python -m breakout_a3c\.curves (.*)", resumed)
+    assert [tmp_path / path for path in shlex.split(picture)] == [tmp_path / "my runs" / "first"]
 
 
 def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from breakout_a3c.controls import COMMANDS, SPEEDS, Controls
 from breakout_a3c.drawing import PICTURE_HEIGHT, Scene, draw
 from breakout_a3c.errors import UserError
+from breakout_a3c.recording import new_name
 from breakout_a3c.viewer import DISPLAYS, Window
 
 FRAMES_PER_SECOND = 200  # hurries the tests
@@ -81,9 +82,8 @@ def test_the_window_closes(window: Window, event: pygame.event.Event) -> None:
     assert game.shown < 10
 
 
-@pytest.mark.parametrize("code", [pygame.K_n, pygame.K_r])
-def test_the_next_game_can_be_asked_for_and_is_shown_in_full(window: Window, code: int) -> None:
-    first, second = Game(1000, {5: key(code)}), Game(10)
+def test_the_next_game_can_be_asked_for_and_is_shown_in_full(window: Window) -> None:
+    first, second = Game(1000, {5: key(pygame.K_r)}), Game(10)
     assert window.show(first.play(), FRAMES_PER_SECOND)
     assert first.shown < 10
     assert window.show(second.play(), FRAMES_PER_SECOND)
@@ -176,6 +176,29 @@ def test_a_recording_that_is_on_at_the_end_is_finished(tmp_path: Path, monkeypat
         window.show(Game(10).play(), 60)
     (recorded,) = window.recordings.finished
     assert imageio_ffmpeg.count_frames_and_secs(str(recorded))[0] == 10
+
+
+def test_a_recording_that_cannot_be_written_is_told_of_and_the_show_goes_on(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("imageio_ffmpeg._io.get_ffmpeg_exe", lambda: "/bin/false")
+    game = Game(90, {10: key(pygame.K_v)})
+    assert window.show(game.play(), FRAMES_PER_SECOND)
+    assert game.shown == 90
+    assert window.recordings.notice() == "the recording failed"
+    assert "could not be written" in str(window.recordings.errors[0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_recordings_within_a_second_have_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda _: "20261125-120000")
+    names = []
+    for _ in range(3):
+        names.append(new_name("space invaders"))
+        names[-1].touch()
+    assert [path.name for path in names] == [f"space_invaders-20261125-120000{end}.mp4" for end in ("", "-2", "-3")]
 
 
 def test_the_arrow_keys_play_when_a_person_does(window: Window) -> None:

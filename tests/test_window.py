@@ -11,6 +11,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from Xlib import X, display
+from Xlib.protocol import event
 
 ROOT = Path(__file__).parents[1]
 SCREEN = (1000, 800)
@@ -22,8 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """An X server on a free display."""
+def x_server() -> Iterator[str]:
+    """The display of an X server."""
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
     server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
@@ -37,8 +39,8 @@ def display() -> Iterator[str]:
 class Watched:
     """A running play.py --render."""
 
-    def __init__(self, display: str, model: Path, folder: Path) -> None:
-        self._environment = os.environ | {"DISPLAY": display}
+    def __init__(self, x_server: str, model: Path, folder: Path) -> None:
+        self._environment = os.environ | {"DISPLAY": x_server}
         self._environment.pop("SDL_VIDEODRIVER", None)
         command = [sys.executable, str(ROOT / "play.py"), str(model), "--render"]
         self.process = subprocess.Popen(
@@ -57,8 +59,17 @@ class Watched:
     def press(self, key: str) -> None:
         self._xdotool("windowfocus", self.window, "key", key)
 
-    def close(self) -> None:
-        """Do what the window manager does when its close button is clicked."""
+    def click_close_button(self) -> None:
+        """Do what a window manager does when its close button is clicked: it asks the window to close."""
+        server = display.Display(self._environment["DISPLAY"])
+        window = server.create_resource_object("window", int(self.window))
+        protocols, delete = (server.intern_atom(name) for name in ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))
+        asked = event.ClientMessage(window=window, client_type=protocols, data=(32, [delete, X.CurrentTime, 0, 0, 0]))
+        window.send_event(asked)
+        server.flush()
+
+    def take_away(self) -> None:
+        """Destroy the window from outside."""
         self._xdotool("windowclose", self.window)
 
     def look(self) -> np.ndarray:
@@ -84,8 +95,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:
 
 
 @pytest.fixture
-def watched(display: str, checkpoint_path: Path, tmp_path: Path) -> Iterator[Watched]:
-    watched = Watched(display, checkpoint_path, tmp_path)
+def watched(x_server: str, checkpoint_path: Path, tmp_path: Path) -> Iterator[Watched]:
+    watched = Watched(x_server, checkpoint_path, tmp_path)
     yield watched
     watched.process.kill()
     watched.process.wait()
@@ -105,8 +116,10 @@ def test_the_window_is_driven_by_keys(watched: Watched, tmp_path: Path) -> None:
     watched.press("h")
     wait_for(lambda: np.array_equal(watched.look(), plain))
     watched.press("s")
-    watched.press("period")
     wait_for(lambda: not np.array_equal(watched.look(), plain))
+    looking = watched.look()
+    watched.press("period")
+    wait_for(lambda: not np.array_equal(watched.look(), looking))
     assert not watched.changes(), "one step, and no more"
     watched.press("q")
     printed, _ = watched.process.communicate(timeout=10)
@@ -122,7 +135,13 @@ def test_escape_closes_it(watched: Watched) -> None:
     assert watched.process.wait(timeout=10) == 0
 
 
+def test_the_close_button_ends_the_program(watched: Watched) -> None:
+    watched.click_close_button()
+    printed, _ = watched.process.communicate(timeout=10)
+    assert watched.process.returncode == 0
+    assert "No game was played to its end." in printed
+
+
 def test_a_window_that_is_taken_away_ends_the_program(watched: Watched) -> None:
-    watched.close()
-    assert watched.process.wait(timeout=10) is not None
-    assert "Traceback" not in watched.process.communicate()[0]
+    watched.take_away()
+    assert "Traceback" not in watched.process.communicate(timeout=10)[0]

@@ -71,7 +71,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
         outputs = [finish(training, 143)]
         stopped = load_checkpoint(latest)
         evaluations = ["--eval-minutes", "1", "--eval-episodes", "1"]
-        going_on = ["--resume", str(latest), "--total-steps", str(stopped.steps + 200)]
+        going_on = ["--resume", str(latest), "--start-method", "spawn", "--total-steps", str(stopped.steps + 200)]
         outputs.append(finish(start(folder, *going_on, *evaluations, "--max-episode-frames", "400"), 0))
         played = subprocess.run(
             [sys.executable, str(PLAY), str(latest), "--json", "--episodes", "1"],
