@@ -23,7 +23,8 @@ def test_every_fault_of_the_a2c_can_be_put_back(name: str, monkeypatch: pytest.M
 def test_methods_are_compared_kept_and_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compare, "GAMES", {"cartpole": ({"A3C": compare.CARTPOLE["A3C, 1 actor-learner"]}, 0.1)})
+    methods = {"A3C": compare.CARTPOLE["A3C, 1 actor-learner"]}
+    monkeypatch.setattr(compare, "GAMES", {"cartpole": (methods, 0.1, [*compare.ANNEALED, "0.1"])})
     monkeypatch.setattr(sys, "argv", ["compare.py", "--seeds", "1", "--output", str(tmp_path)])
     compare.main()
     (curve,) = json.loads((tmp_path / "compare-cartpole.json").read_text())["runs"]["A3C"].values()
@@ -33,6 +34,14 @@ def test_methods_are_compared_kept_and_drawn(
     capsys.readouterr()
     compare.main()
     assert "seed 1" not in capsys.readouterr().out, "what is done is not done again"
+
+
+def test_the_first_time_of_a_score_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run = {"minutes": [0.1, 0.2, 0.4], "steps": [1000, 2000, 4000], "scores": [10.0, 480.0, 470.0]}
+    assert compare.first_time(run, 475) == (0.2, 2000)
+    assert compare.first_time(run, 500) is None
+    compare.print_table({"A3C": [run, run | {"scores": [1.0, 2.0, 3.0]}]}, 475)
+    assert "| A3C | 12, - | 2, - | 470, 3 | 167 |" in capsys.readouterr().out
 
 
 def test_the_time_to_a_score_is_that_of_the_first_snapshot_that_reaches_it(tmp_path: Path) -> None:
