@@ -178,11 +178,13 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
     from breakout_a3c.controls import Controls
 
     controls = Controls(greedy=options.greedy)
+    scores: list[float] = []
     with make_display(controls) as display, suppress(KeyboardInterrupt):
         from breakout_a3c.playing import Player
 
         agent, protocol = load(options, default_episodes=MAX_EPISODES)
         player = Player(agent.network, agent.checkpoint.config, protocol, controls)
+        scores = player.scores
         if options.serve:
             print(f"Watch it at http://127.0.0.1:{options.serve} - Ctrl-C ends it.", flush=True)
         games = range(options.episodes) if options.episodes else itertools.cycle(range(MAX_EPISODES))
@@ -191,7 +193,7 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
                 break
     for path in display.recordings.finished:
         print(f"recorded: {path}")
-    print(scores_sentence(player.scores))
+    print(scores_sentence(scores))
     for error in display.recordings.errors:
         raise error
 
