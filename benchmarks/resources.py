@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,17 @@ WARM_UP_MINUTES = 2.0  # until all games are loaded and every buffer has been fi
 
 
 def sample(trainer: psutil.Process, began: float) -> dict[str, float]:
-    """Return one row: memory in MB (PSS), CPU in cores so far, descriptors and threads of the whole tree."""
+    """Return one row: memory in MB (PSS), CPU seconds so far, descriptors and threads of the whole tree.
+
+    Raises:
+        psutil.Error: If the trainer has ended.
+    """
     processes = [trainer, *trainer.children(recursive=True)]
-    memory, files, threads = [], 0, 0
+    trainer_memory = trainer.memory_full_info().pss
+    memory, files, threads = 0, 0, 0
     for process in processes:
         try:
-            memory.append(process.memory_full_info().pss / 2**20)
+            memory += process.memory_full_info().pss
             files += process.num_fds()
             threads += process.num_threads()
         except psutil.Error:
@@ -38,8 +44,8 @@ def sample(trainer: psutil.Process, began: float) -> dict[str, float]:
     seconds = time.monotonic() - began
     return {
         "minutes": round(seconds / 60, 2),
-        "memory_mb": round(sum(memory)),
-        "trainer_memory_mb": round(memory[0]),
+        "memory_mb": round(memory / 2**20),
+        "trainer_memory_mb": round(trainer_memory / 2**20),
         "trainer_cpu_seconds": round(sum(trainer.cpu_times()[:2]), 1),
         "processes": len(processes),
         "files": files,
@@ -81,7 +87,8 @@ def main() -> None:
         trainer, began = psutil.Process(training.pid), time.monotonic()
         while training.poll() is None and time.monotonic() - began < options.minutes * 60:
             time.sleep(SAMPLE_SECONDS)
-            series.append(sample(trainer, began))
+            with suppress(psutil.Error):  # the training has ended
+                series.append(sample(trainer, began))
         training.send_signal(signal.SIGTERM)
         training.wait()
     summary = summarise(series)

@@ -1,16 +1,21 @@
 """Hours of training seen from outside: do memory, descriptors, threads and speed stay where they were?
 
-Starts ``train.py`` with evaluations, checkpoints and games of 108,000 frames, looks at its processes every ten
-seconds, stops all of them in the middle (SIGSTOP, SIGCONT) as a laptop that sleeps does, and ends the training by
-SIGTERM. Then the half after the pause is compared with the half before. Arguments that are not this script's go to
-``train.py``. The exit code is 0 if nothing grew.
+Starts ``train.py`` with evaluations of up to 108,000 frames a game and a checkpoint every two minutes, looks at its
+processes every ten seconds, stops all of them in the middle (SIGSTOP, SIGCONT) as a laptop that sleeps does, and ends
+the training by SIGTERM. Then the half after the pause is compared with the half before. Arguments that are not this
+script's go to ``train.py``; with ``--init-from MODEL``, some games last as long as they may, as those of a beginner
+do not. The exit code is 0 if nothing grew.
 """
 
 import argparse
+import fcntl
+import os
 import signal
 import statistics
+import struct
 import subprocess
 import sys
+import termios
 import time
 from bisect import bisect_right
 from contextlib import suppress
@@ -30,15 +35,17 @@ HERE = Path(__file__).parent
 WORK = HERE / "work" / "soak"
 WARM_UP_SHARE = 0.1  # of the whole time: every buffer has been filled, every kind of game played
 STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
+STOP_SECONDS = 60.0
 CURVES = {  # of the trainer's own: the value at each sample
     "steps_per_second": "time/fps",
     "reports_dropped": "async/reports_dropped",
     "workers_replaced": "async/workers_replaced",
     "updates_not_finite": "async/updates_not_finite",
     "score": "rollout/ep_rew_mean",
+    "truncated_games": "rollout/truncated_games",
 }
 # What the second half may be of the first; a smaller one of speed, a larger one of the others.
-MOST = {"memory_mb": 1.05, "files": 1.0, "threads": 1.0, "processes": 1.0}
+MOST = {"memory_mb": 1.05, "files": 1.0, "threads": 1.0, "processes": 1.0, "backlog_bytes": 1.0}
 LEAST = {"steps_per_second": 0.9}
 NEVER = ("reports_dropped", "workers_replaced", "updates_not_finite")
 
@@ -46,7 +53,7 @@ NEVER = ("reports_dropped", "workers_replaced", "updates_not_finite")
 def start(run: str, minutes: float, arguments: list[str]) -> subprocess.Popen[bytes]:
     """Start the training; its schedules reach their end a little after it is stopped."""
     folders = ["--run", run, "--checkpoints", str(WORK / "checkpoints"), "--runs", str(WORK / "runs")]
-    length = ["--total-steps", "none", "--max-minutes", str(1.1 * minutes), "--max-episode-frames", "108000"]
+    length = ["--total-steps", "none", "--max-minutes", str(1.1 * minutes)]
     command = [sys.executable, str(HERE.parent / "train.py"), *folders, *length, "--checkpoint-minutes", "2"]
     with (WORK / f"{run}.log").open("w") as output:
         return subprocess.Popen([*command, *arguments], stdout=output, stderr=subprocess.STDOUT)
@@ -64,6 +71,20 @@ def pause(trainer: psutil.Process, minutes: float) -> None:
             process.resume()
 
 
+def backlog(trainer: psutil.Process) -> int:
+    """Return how many bytes wait in the pipes from which the trainer reads."""
+    waiting = 0
+    folder = Path(f"/proc/{trainer.pid}/fd")
+    for link in folder.iterdir():
+        with suppress(OSError):  # closed by now, or only written to
+            if not str(link.readlink()).startswith("pipe:"):
+                continue
+            pipe = os.open(link, os.O_RDONLY | os.O_NONBLOCK)
+            waiting += struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"0000"))[0]
+            os.close(pipe)
+    return waiting
+
+
 def watch(training: subprocess.Popen[bytes], minutes: float, pause_minutes: float) -> list[dict[str, Any]]:
     """Sample the training until the time is over, the pause in the middle; say to which half each row belongs."""
     trainer, began = psutil.Process(training.pid), time.monotonic()
@@ -72,7 +93,11 @@ def watch(training: subprocess.Popen[bytes], minutes: float, pause_minutes: floa
     paused = False
     while training.poll() is None and time.monotonic() - began < 60 * minutes:
         time.sleep(SAMPLE_SECONDS)
-        row: dict[str, Any] = {"half": 0, "unix_seconds": round(time.time()), **sample(trainer, began)}
+        try:
+            now = {**sample(trainer, began), "backlog_bytes": backlog(trainer)}
+        except (psutil.Error, OSError):
+            break  # the trainer has died, which its exit code will tell
+        row: dict[str, Any] = {"half": 0, "unix_seconds": round(time.time()), **now}
         if row["minutes"] >= warm_up:
             row["half"] = 2 if paused else 1
         series.append(row)
@@ -83,10 +108,30 @@ def watch(training: subprocess.Popen[bytes], minutes: float, pause_minutes: floa
     return series
 
 
-def add_curves(series: list[dict[str, Any]], folder: Path) -> None:
-    """Add to each row what the trainer had last written to TensorBoard by then."""
+def stop(training: subprocess.Popen[bytes]) -> int:
+    """End the training as a user would, or by force where that does not end it; return its exit code."""
+    training.send_signal(signal.SIGTERM)
+    try:
+        return training.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        training.kill()
+        return training.wait()
+
+
+def read_events(folder: Path) -> EventAccumulator:
+    """Return all that the trainer has written to TensorBoard."""
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
     events.Reload()
+    return events
+
+
+def total(events: EventAccumulator, tag: str) -> float:
+    """Return the sum of a curve."""
+    return sum(point.value for point in events.Scalars(tag)) if tag in events.Tags()["scalars"] else 0.0
+
+
+def add_curves(series: list[dict[str, Any]], events: EventAccumulator) -> None:
+    """Add to each row what the trainer had last written to TensorBoard by then."""
     for name, tag in CURVES.items():
         points = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
         times = [point.wall_time for point in points]
@@ -98,6 +143,8 @@ def add_curves(series: list[dict[str, Any]], folder: Path) -> None:
 def compare_halves(series: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return each figure's median in both halves, and whether it is flat."""
     halves = [[row for row in series if row["half"] == half] for half in (1, 2)]
+    if not all(halves):
+        return {}
     compared: dict[str, dict[str, Any]] = {}
     for name in (*MOST, *LEAST):
         first, second = (statistics.median(row[name] for row in half) for half in halves)
@@ -122,12 +169,17 @@ def main() -> int:
     try:
         series = watch(training, options.minutes, options.pause_minutes)
     finally:
-        training.send_signal(signal.SIGTERM)
-        code = training.wait()
-    add_curves(series, WORK / "runs" / run)
+        code = stop(training)
+    events = read_events(WORK / "runs" / run)
+    add_curves(series, events)
     compared = compare_halves(series)
-    flat = code == STOPPED_BY_SIGTERM and all(figure["flat"] for figure in compared.values())
-    ended = {"exit_code": code, "steps": load_checkpoint(WORK / "checkpoints" / "latest.pt").steps, "flat": flat}
+    flat = code == STOPPED_BY_SIGTERM and bool(compared) and all(figure["flat"] for figure in compared.values())
+    ended = {
+        "exit_code": code,
+        "steps": load_checkpoint(WORK / "checkpoints" / "latest.pt").steps,
+        "games_of_108000_frames": total(events, "eval/truncated_games"),  # as long as an evaluation lets them
+        "flat": flat,
+    }
     told = {"command": " ".join(["python", *sys.argv]), "machine": describe_machine(), **ended, **compared}
     write_result(told | {"series": series}, options.output)
     for name, value in (ended | compared).items():

@@ -405,6 +405,7 @@ def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
     return {
         "eval/mean_reward": evaluation.result.mean,
         "eval/mean_ep_length": sum(lengths) / len(lengths),
+        "eval/truncated_games": sum(game.truncated for game in evaluation.result.games),
         "eval/cpu_share": evaluation.cpu_share,
     }
 
