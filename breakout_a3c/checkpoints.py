@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -26,14 +27,16 @@ from breakout_a3c.config import TrainConfig, from_dict
 from breakout_a3c.environments import make_environment
 from breakout_a3c.errors import UserError
 from breakout_a3c.networks import ActorCritic, resolve_precision
-from breakout_a3c.rollout import make_network
+from breakout_a3c.rollout import MAX_COUNT, make_network
 from breakout_a3c.shared import LocalParameters
 
 FORMAT = 1
-MAX_BYTES = 1 << 29  # the largest network here takes 14 MB
+MAX_BYTES = 1 << 28  # the largest network here takes 14 MB
 MAX_PLAY_BYTES = MAX_BYTES // 2  # 43 KB a game
-MAX_COUNT = 2**53  # exact as a float, too
+MAX_INDEX_BYTES = 1 << 20  # of the archive's directory, and of the pickle, which holds all but the tensors
+MAX_PLAY_STATES = 512  # as many as there may be actor-learners
 MAX_NAME = 100  # characters
+LEFT_SECONDS = 60.0
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -145,8 +148,11 @@ def check_archive(path: Path) -> None:
         raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")
     damaged = UserError(f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES or archive.testzip():
+        with ShortReads(path) as file, zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            pickle_bytes = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+            total_bytes = sum(entry.file_size for entry in entries)
+            if pickle_bytes > MAX_INDEX_BYTES or total_bytes > MAX_BYTES or archive.testzip():
                 raise damaged
     except PermissionError as error:
         raise UserError(f"{path} cannot be read: change its permissions.") from error
@@ -154,6 +160,25 @@ def check_archive(path: Path) -> None:
         raise
     except Exception as error:
         raise damaged from error
+
+
+class ShortReads(io.FileIO):
+    """A file of which nothing is read that takes more memory at once than a checkpoint's directory may.
+
+    zipfile reads the directory at once, whatever length the archive gives for it.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read up to ``size`` bytes.
+
+        Raises:
+            ValueError: If there are more than a checkpoint needs.
+        """
+        wanted = MAX_INDEX_BYTES + 1 if size is None or size < 0 else min(size, MAX_INDEX_BYTES + 1)
+        content = super().read(wanted) or b""
+        if len(content) > MAX_INDEX_BYTES:
+            raise ValueError("too much at once")
+        return content
 
 
 def check_content(content: dict[str, Any], path: Path) -> None:
@@ -179,6 +204,8 @@ def check_content(content: dict[str, Any], path: Path) -> None:
         and isinstance(content["play_states"], list)
         and all(isinstance(v, Tensor) and v.dtype == torch.uint8 and v.dim() == 1 for v in content["play_states"])
         and all(v.is_contiguous() for v in content["play_states"])
+        and len(content["play_states"]) <= MAX_PLAY_STATES
+        and sum(map(len, content["play_states"])) <= MAX_PLAY_BYTES
         and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
         and RUN_NAME.fullmatch(content["run"]) is not None
         and content["precision"] in ("", *PRECISIONS)
@@ -261,7 +288,9 @@ class RunFolder:
             raise UserError(
                 f"another training is writing {self.path}: stop it, or choose another name with --run."
             ) from error
-        for left in self.path.glob(".*.tmp"):  # by a training that was killed while it saved
+        # By trainings that were killed while they saved; another one may be saving right now, one folder up.
+        links = [link for link in root.glob(".latest.pt.*.tmp") if time.time() - link.lstat().st_mtime > LEFT_SECONDS]
+        for left in (*self.path.glob(".*.tmp"), *links):
             left.unlink(missing_ok=True)
 
     def numbered(self) -> list[Path]:

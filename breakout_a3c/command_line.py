@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -32,6 +33,8 @@ class Parser(argparse.ArgumentParser):
 def run_program(program: Callable[[], int | None]) -> NoReturn:
     """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
     open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may hold bytes that are no text
     code = 0
     try:
         code = program() or 0

@@ -22,6 +22,7 @@ from breakout_a3c.environments import make_environment
 from breakout_a3c.errors import UserError
 from breakout_a3c.evaluation import MAX_SEED, EvaluationResult, Protocol, evaluate
 from breakout_a3c.networks import ActorCritic, resolve_precision
+from breakout_a3c.pipes import Inbox, send_in_parts
 from breakout_a3c.playing import Player
 from breakout_a3c.processes import Context, start_process
 from breakout_a3c.recording import record
@@ -104,12 +105,12 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
             local.pull(snapshot)
             result = evaluate(network, config, protocol, throttle.wait)
             animation = animate(network, config, protocol, throttle)
-            pipe.send(Evaluation(result, animation, throttle.used_share()))
+            send_in_parts(pipe, Evaluation(result, animation, throttle.used_share()))
     except (EOFError, ConnectionError):
         pass  # the trainer has closed the pipe, or is gone
     except Exception:
         with suppress(ConnectionError):
-            pipe.send(traceback.format_exc())
+            send_in_parts(pipe, traceback.format_exc())
 
 
 def animate(network: ActorCritic, config: TrainConfig, protocol: Protocol, throttle: Throttle) -> bytes:
@@ -155,7 +156,8 @@ class Evaluator:
             return False
         if self._process is None or not self._process.is_alive():
             self.close()
-            self._start()
+            if not self._start():
+                return False
         self._snapshot.copy_(parameters)
         try:
             self._pipe.send(hurry)
@@ -165,21 +167,30 @@ class Evaluator:
         self.busy = True
         return True
 
-    def _start(self) -> None:
-        self._pipe, theirs = Pipe()
-        self._process = start_process(self._context, "evaluator", run_evaluator, self._config, self._snapshot, theirs)
-        theirs.close()
+    def _start(self) -> bool:
+        """Start the process; return whether that went well, or ``error`` says why not."""
+        ours, theirs = Pipe()
+        try:
+            process = start_process(self._context, "evaluator", run_evaluator, self._config, self._snapshot, theirs)
+        except (EOFError, OSError) as error:
+            self.error = f"it could not be started: {error}"
+            ours.close()
+            return False
+        finally:
+            theirs.close()
+        self._process, self._pipe, self._inbox = process, ours, Inbox(ours)
+        return True
 
     def poll(self) -> Evaluation | None:
         """Return a finished evaluation; if the process died instead, ``error`` says of what."""
         if not self.busy:
             return None
         try:
-            if not self._pipe.poll():
-                return None
-            message = self._pipe.recv()
+            message = self._inbox.receive()
         except (EOFError, OSError):
             message = "it was killed"
+        if message is None:
+            return None
         if isinstance(message, Evaluation):
             self.busy = False
             return message
@@ -191,12 +202,17 @@ class Evaluator:
         self.error = error
         self.close()
 
-    def close(self) -> None:
-        """End the process, which stops at its next step and clears up behind itself."""
+    def hang_up(self) -> None:
+        """Have the process end, which stops at its next step and clears up behind itself; nothing more is heard."""
         if self._process is not None:
             self._pipe.close()
+        self.busy = False
+
+    def close(self) -> None:
+        """End the process."""
+        self.hang_up()
+        if self._process is not None:
             self._process.join(CLOSE_SECONDS)
             self._process.kill()
             self._process.join()
             self._process = None
-        self.busy = False

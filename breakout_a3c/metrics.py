@@ -7,6 +7,7 @@ A3C has. The x axis is agent steps.
 import math
 import statistics
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ from breakout_a3c.reports import WorkerReport
 from breakout_a3c.rollout import FinishedGame
 
 RECENT_GAMES = 100
+RETRY_SECONDS = 60.0  # each try is a new file
 # Charts of TensorBoard's tab "Custom Scalars", in this order.
 LAYOUT = {
     "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
@@ -135,29 +137,40 @@ class MetricsWriter:
 
     def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
         self._folder = folder
+        self._retry_at = 0.0
         self.error = ""
         hide_tracebacks_of_writers()
         try:
             self._writer: SummaryWriter | None = SummaryWriter(
                 str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
             )
+            self._write_config(self._writer, config, steps)
         except OSError as error:
             raise UserError(
                 f"the folder {folder} cannot be written ({error.strerror}): choose another with --runs."
             ) from error
+
+    @staticmethod
+    def _write_config(writer: SummaryWriter, config: TrainConfig, steps: int) -> None:
+        """Write the hyper-parameters, and how the curves are laid out."""
         values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
-            write_summary(self._writer, summary, steps)
-        self._writer.add_custom_scalars({"training": LAYOUT})
+            write_summary(writer, summary, steps)
+        writer.add_custom_scalars({"training": LAYOUT})
         table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
-        self._writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
-        self._writer.flush()
+        writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
+        writer.flush()
 
     def write(
         self, scalars: dict[str, float], steps: int, games: Iterable[FinishedGame] = (), animation: bytes = b""
     ) -> None:
-        """Write at ``steps`` scalars, each game's score and length, and an animated GIF of one if there is one."""
+        """Write at ``steps`` scalars, each game's score and length, and an animated GIF of one if there is one.
+
+        After a failure nothing is written for RETRY_SECONDS.
+        """
+        if self._writer is None and time.monotonic() < self._retry_at:
+            return
         try:
             if self._writer is None:
                 self._writer = SummaryWriter(str(self._folder), flush_secs=10)
@@ -172,7 +185,7 @@ class MetricsWriter:
             self._writer.flush()
         except OSError as error:
             self.error = str(error)
-            self._writer = None
+            self._writer, self._retry_at = None, time.monotonic() + RETRY_SECONDS
 
     def close(self) -> None:
         """Close the file."""

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.losses import Losses
+from breakout_a3c.pipes import send_in_parts
 from breakout_a3c.rollout import FinishedGame
 
 SEND_SECONDS = 0.5
-# A pipe that polls as writable takes 4,096 bytes without blocking; 32 games need less than half.
+# A pipe that polls as writable takes one part of a message without blocking; 32 games need less than half of it.
 GAMES_A_MESSAGE = 32
 
 
@@ -136,7 +137,7 @@ class ReportSender:
             statistics.means["train/explained_variance"] = explained_variance(advantages, returns)
             self._explained = []
         told, self._games = self._games[:games], self._games[games:]
-        self._pipe.send(WorkerReport(self._worker_id, told, statistics, play_state))
+        send_in_parts(self._pipe, WorkerReport(self._worker_id, told, statistics, play_state))
 
     def close(self, play_state: bytes) -> None:
         """Send what is left and where the games stand, waiting for the trainer if need be."""
@@ -145,4 +146,4 @@ class ReportSender:
 
     def fail(self, traceback: str) -> None:
         """Send the traceback that ends this worker."""
-        self._pipe.send(WorkerFailure(self._worker_id, traceback))
+        send_in_parts(self._pipe, WorkerFailure(self._worker_id, traceback))

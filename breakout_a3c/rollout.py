@@ -20,6 +20,7 @@ from breakout_a3c.networks import ActorCritic
 
 Game = AtariGame | CartPole
 PART_STEPS = 80  # agent steps that are differentiated at a time
+MAX_COUNT = 2**53  # exact as a float, too
 
 
 class FinishedGame(NamedTuple):
@@ -116,8 +117,15 @@ class GameBatch:
         return state
 
     def restore(self, state: GameState) -> NDArray[Any]:
-        """Go on from ``state``; return the observations to act on, ``(B, *observation)``."""
-        self._returns, self._lengths = state["returns"].tolist(), state["lengths"].tolist()
+        """Go on from ``state``; return the observations to act on, ``(B, *observation)``.
+
+        Raises:
+            ValueError: If its scores are none that a game can have.
+        """
+        returns, lengths = state["returns"], state["lengths"]
+        if not (np.abs(returns) < MAX_COUNT).all() or not ((lengths >= 0) & (lengths < MAX_COUNT)).all():
+            raise ValueError("the games' scores or lengths are none that a game can have")
+        self._returns, self._lengths = returns.tolist(), lengths.tolist()
         observations = []
         for index, environment in enumerate(self._environments):
             prefix = f"{index}/"

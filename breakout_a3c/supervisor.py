@@ -12,6 +12,7 @@ from torch import Tensor
 
 from breakout_a3c.actor_learner import run_actor_learner
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.pipes import Inbox
 from breakout_a3c.processes import Context, start_process
 from breakout_a3c.reports import WorkerFailure, WorkerReport
 from breakout_a3c.shared import SharedParameters
@@ -31,6 +32,7 @@ class Worker:
     worker_id: int
     process: BaseProcess
     pipe: Connection
+    inbox: Inbox  # of the pipe
     updates_at_start: int
     traceback: str = ""
 
@@ -96,7 +98,7 @@ class Supervisor:
             return
         # With our copy of the write end closed, the reader's end of file means the worker's death.
         writer.close()
-        self._workers[reader] = Worker(worker_id, process, reader, int(self._shared.updates[worker_id]))
+        self._workers[reader] = Worker(worker_id, process, reader, Inbox(reader), int(self._shared.updates[worker_id]))
 
     def poll(self, timeout: float) -> list[WorkerReport]:
         """Wait up to ``timeout`` seconds for reports; replace the workers that died meanwhile.
@@ -109,13 +111,13 @@ class Supervisor:
             assert isinstance(ready, Connection)
             worker = self._workers[ready]
             try:
-                message = ready.recv()
+                message = worker.inbox.receive()
             except (EOFError, OSError):
                 self._end(worker)
                 continue
             if isinstance(message, WorkerFailure):
                 worker.traceback = message.traceback
-            else:
+            elif isinstance(message, WorkerReport):
                 reports.append(message)
         return reports
 
@@ -123,9 +125,11 @@ class Supervisor:
         """Take leave of a worker; unless it had finished or the run is stopping, replace it."""
         worker.pipe.close()
         del self._workers[worker.pipe]
-        worker.process.join(STOP_SECONDS)
+        over = self._shared.stopped or self._shared.progress() >= 1
+        if not over:
+            worker.process.join(STOP_SECONDS)  # for its exit code
         worker.process.kill()  # it has closed its pipe, so that nothing more is to come from it
-        if worker.process.exitcode == 0 or self._shared.stopped or self._shared.progress() >= 1:
+        if over or worker.process.exitcode == 0:
             return
         end = f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
         learned = int(self._shared.updates[worker.worker_id]) > worker.updates_at_start

@@ -179,6 +179,7 @@ class Trainer:
         """Stop every process and save what was learned; return whether that is on the disk."""
         if self._signals:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
+            self._evaluator.hang_up()
         self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
         minutes = self._shared.minutes()
         learned = self._shared.total_steps() > self._first_step

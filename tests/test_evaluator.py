@@ -6,6 +6,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from breakout_a3c import evaluator as evaluator_module
 from breakout_a3c.config import BREAKOUT
 from breakout_a3c.evaluator import Evaluation, Evaluator
 from breakout_a3c.processes import process_context
@@ -57,6 +58,19 @@ def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa
         assert evaluator.error == "it was killed"
     assert evaluator.request(parameters, hurry=True)
     assert wait(evaluator) is not None
+    evaluator.close()
+
+
+def test_one_that_cannot_be_started_is_told_of(parameters, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+    def fail(*arguments: object) -> object:
+        raise OSError("no more processes")
+
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluator_module, "start_process", fail)
+        assert not evaluator.request(parameters, hurry=True)
+    assert evaluator.error == "it could not be started: no more processes"
+    assert evaluator.request(parameters, hurry=True), "the next request tries again"
     evaluator.close()
 
 

@@ -1,3 +1,4 @@
+import errno
 import math
 import shutil
 import sys
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from breakout_a3c import curves
+from breakout_a3c import curves, metrics
 from breakout_a3c.config import BREAKOUT
 from breakout_a3c.curves import draw_curves, read_curve
 from breakout_a3c.errors import UserError
@@ -108,14 +109,28 @@ def test_hyper_parameters_stand_in_the_same_run(tmp_path: Path) -> None:
     assert "hparams" in read(tmp_path).summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name
 
 
-def test_a_folder_that_vanishes_is_told_and_comes_back(tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_told_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "run"
     writer = MetricsWriter(folder, BREAKOUT, 0)
     shutil.rmtree(folder)
     for steps in range(1, 6):
         writer.write({"x": steps}, steps)
+    assert not list(folder.glob("*")), "it is not tried again at once: each try is a new file"
+    monkeypatch.setattr(metrics, "RETRY_SECONDS", 0.0)
+    writer._retry_at = 0.0
+    for steps in range(6, 9):
+        writer.write({"x": steps}, steps)
     writer.close()
-    assert read(folder).Scalars("x")[-1].step == 5
+    assert read(folder).Scalars("x")[-1].step == 8
+
+
+def test_a_disk_that_is_full_at_the_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(metrics.SummaryWriter, "flush", fail)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
+        MetricsWriter(tmp_path, BREAKOUT, 0)
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

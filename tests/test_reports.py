@@ -1,5 +1,6 @@
 import math
 import time
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -8,6 +9,7 @@ import torch
 
 from breakout_a3c import reports
 from breakout_a3c.losses import Losses
+from breakout_a3c.pipes import Inbox
 from breakout_a3c.reports import ReportSender, UpdateStatistics, WorkerReport, explained_variance
 from breakout_a3c.rollout import FinishedGame
 
@@ -26,12 +28,10 @@ def add(sender: ReportSender, value: float = 1.0, pushed: bool = True, games: in
 
 
 def received(reader: Connection) -> list[WorkerReport]:
-    messages = []
-    while reader.poll():
-        try:
-            messages.append(reader.recv())
-        except EOFError:
-            break
+    inbox, messages = Inbox(reader), []
+    with suppress(EOFError):
+        while isinstance(message := inbox.receive(), WorkerReport):
+            messages.append(message)
     return messages
 
 

@@ -12,7 +12,7 @@ ORDER = [
     "errors", "config", "command_line", "processes",
     "returns", "losses", "networks",
     "preprocessing", "environments", "rollout",
-    "shared", "averaging", "clocks", "reports", "actor_learner",
+    "shared", "averaging", "clocks", "pipes", "reports", "actor_learner",
     "checkpoints", "models", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
     "recording", "viewer", "server", "evaluator",
     "metrics", "console", "supervisor", "trainer", "curves",

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from breakout_a3c import supervisor as supervisor_module
 from breakout_a3c.config import BREAKOUT, TrainConfig
+from breakout_a3c.pipes import parts_of
 from breakout_a3c.processes import HANDLED_SIGNALS, process_context, start_process
-from breakout_a3c.reports import ReportSender, WorkerReport
+from breakout_a3c.reports import ReportSender, UpdateStatistics, WorkerReport
 from breakout_a3c.shared import SharedParameters
-from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
+from breakout_a3c.supervisor import STOP_SECONDS, Supervisor, WorkersCannotRun
 from tests.starting import START_METHOD
 
 CONFIG = replace(BREAKOUT, threads=2)
@@ -37,6 +38,17 @@ def work_until_told(
 
 def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor) -> None:
     time.sleep(1000)
+
+
+def stop_in_the_middle(
+    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
+) -> None:
+    """Be stopped, as by Ctrl-Z or a laptop that sleeps, while the last report is sent."""
+    shared.count(worker_id, 40, True, 0)
+    while not shared.stopped:
+        time.sleep(0.01)
+    pipe.send_bytes(parts_of(WorkerReport(worker_id, [], UpdateStatistics(), bytes(100_000)))[0])
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def crash_on_a_state(
@@ -137,3 +149,13 @@ def test_a_worker_that_hangs_is_killed() -> None:
     supervisor.stop(hurry=lambda: True)
     assert supervisor.alive == 0
     assert time.monotonic() - began < 3
+
+
+def test_workers_that_are_stopped_while_they_report_hold_up_nobody() -> None:
+    supervisor, shared = make(stop_in_the_middle)
+    while not (shared.updates > 0).all():
+        supervisor.poll(0.05)
+    began = time.monotonic()
+    assert supervisor.stop() == []
+    assert supervisor.alive == 0
+    assert time.monotonic() - began < STOP_SECONDS + 1

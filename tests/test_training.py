@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
+from breakout_a3c.evaluator import NICENESS
 from breakout_a3c.metrics import LAYOUT
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
 from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
@@ -23,6 +26,7 @@ from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
 TRAIN = Path(__file__).parents[1] / "train.py"
 SMALL = ["--threads", "2", "--envs-per-thread", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
 SMALL += ["--start-method", START_METHOD]
+EVALUATED = ["--eval-minutes", "0.01", "--eval-episodes", "1"]
 GONE_SECONDS = 5.0
 
 
@@ -57,15 +61,26 @@ def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(training.pid).children(recursive=True)
 
 
-def workers(training: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the processes that play, and have done so for a while."""
-    at_work = IMPORTS_CPU_SECONDS + 0.3
-    return [each for each in family(training) if each.cpu_times().user > at_work and plays(each, training)]
+def workers(training: subprocess.Popen[str], cpu_seconds: float = 0.3) -> list[psutil.Process]:
+    """Return the actor-learners that have played for a while; any of them may end meanwhile."""
+    return players(training, 0, cpu_seconds)
 
 
-def plays(process: psutil.Process, training: subprocess.Popen[str]) -> bool:
-    """Tell a process that plays from the forkserver that starts those."""
-    return START_METHOD == "spawn" or process.ppid() != training.pid
+def evaluators(training: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the evaluator, once it has begun to load its game."""
+    return players(training, NICENESS, 0.0)
+
+
+def players(training: subprocess.Popen[str], niceness: int, cpu_seconds: float) -> list[psutil.Process]:
+    """Return the processes that play with ``niceness``, but not the forkserver that starts them."""
+    found = []
+    for process in family(training):
+        with suppress(psutil.NoSuchProcess):
+            plays = START_METHOD == "spawn" or process.ppid() != training.pid
+            at_work = process.cpu_times().user > IMPORTS_CPU_SECONDS + cpu_seconds
+            if plays and at_work and process.nice() == niceness:
+                found.append(process)
+    return found
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -164,6 +179,30 @@ def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> N
     assert rates[0].value < 3e-4, "the schedule goes on near its end"
 
 
+def test_a_resumed_run_keeps_what_it_kept(tmp_path: Path) -> None:
+    """Its best checkpoint, until there is a better one, and as many numbered ones as it is to keep."""
+    folder = tmp_path / "checkpoints" / "first"
+    options = ["--preset", "cartpole", "--run", "first", "--total-steps", "none", "--keep-checkpoints", "2"]
+    saving = ["--checkpoint-minutes", "0.01", "--eval-minutes", "0.01"]
+    finish(start(tmp_path, *options, *saving, "--max-minutes", "0.1"), 0)
+    best = load_checkpoint(folder / "best.pt")
+    numbered = set(folder.glob("step_*.pt"))
+    unbeaten = replace(best, best_evaluation=501.0)  # CartPole ends at 500
+    save_checkpoint(unbeaten, folder / "best.pt")
+    before = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
+    output = finish(start(tmp_path, "--resume", "checkpoints/latest.pt", "--max-minutes", "0.2", *saving), 0)
+    assert "Evaluation after" in output
+    assert "best.pt, mean score 501.0" in output
+    kept = load_checkpoint(folder / "best.pt")
+    assert (kept.best_evaluation, kept.steps) == (501.0, best.steps)
+    assert len(numbered) == 2
+    assert len(set(folder.glob("step_*.pt"))) == 2
+    assert not numbered & set(folder.glob("step_*.pt")), "the older ones went first"
+    after = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
+    assert after.best_return >= before.best_return
+    assert after.best_evaluation == 501.0
+
+
 def test_a_run_in_two_parts_learns_bit_for_bit_what_it_learns_at_once(tmp_path: Path) -> None:
     alone = ["--threads", "1", "--final-rollout-length", "20", "--precision", "float32", "--total-steps", "4000"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -209,8 +248,8 @@ def test_init_from_starts_a_new_run(trained: tuple[Path, str]) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """A terminal sends Ctrl-C to the whole group: the trainer alone may hear it."""
-    training = start(tmp_path, "--total-steps", "none")
-    wait_for(lambda: len(workers(training)) >= 2)
+    training = start(tmp_path, "--total-steps", "none", *EVALUATED)
+    wait_for(lambda: len(workers(training)) >= 2 and evaluators(training))
     time.sleep(2)
     processes = family(training)
     os.killpg(training.pid, number)
@@ -247,10 +286,10 @@ def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> N
 
 
 def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
-    training = start(tmp_path, "--checkpoint-minutes", "0.02")
+    training = start(tmp_path, "--checkpoint-minutes", "0.02", *EVALUATED)
     wait_for(first_checkpoint(tmp_path))
+    wait_for(lambda: len(workers(training)) >= 2 and evaluators(training))
     processes = family(training)
-    assert len(processes) >= 3
     training.kill()
     assert_gone(processes)
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps >= 0

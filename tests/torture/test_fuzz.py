@@ -213,6 +213,8 @@ def nested(value: object, depth: int, width: int) -> object:
         {"recent_returns": nested(1.0, 40, 2)},
         {"versions": nested("x", 40, 2)},
         {"run": "x" * 10**7},
+        {"play_states": [torch.zeros(1, dtype=torch.uint8)] * 10**4},
+        {"play_states": [torch.zeros(1 << 24, dtype=torch.uint8)] * 100},
         {"format": nested(1, 40, 2)},
     ],
     ids=", ".join,
@@ -248,6 +250,34 @@ def test_a_checkpoint_of_hundreds_of_megabytes_of_zeros_is_refused(checkpoint_by
         with new.open(f"{name.split('/')[0]}/data/9", "w", force_zip64=True) as entry:
             for _ in range(600):
                 entry.write(bytes(1 << 20))
+    assert read(load_checkpoint, path) is None
+
+
+def test_a_pickle_of_hundreds_of_megabytes_is_refused(checkpoint_bytes: bytes, tmp_path: Path) -> None:
+    """It says a hundred million times: put None on the stack, take it off again."""
+    path = tmp_path / "large.pt"
+    with zipfile.ZipFile(io.BytesIO(checkpoint_bytes)) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            if not name.endswith(".pkl"):
+                new.writestr(name, old.read(name))
+                continue
+            with new.open(name, "w") as entry:
+                for _ in range(200):
+                    entry.write(b"N0" * (1 << 19))
+                entry.write(old.read(name))
+    assert read(load_checkpoint, path) is None
+
+
+def test_an_archive_of_millions_of_entries_is_refused(tmp_path: Path) -> None:
+    """They take fifty bytes each in its directory, and twenty times that in memory."""
+    path, count = tmp_path / "large.pt", 2_000_000
+    small = io.BytesIO()
+    with zipfile.ZipFile(small, "w") as archive:
+        archive.writestr("data.pkl", b"")
+    *_, size, start, comment = struct.unpack("<4s4H2LH", small.getvalue()[-22:])
+    directory = small.getvalue()[start : start + size] * count
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(directory), start, comment)
+    path.write_bytes(small.getvalue()[:start] + directory + end)
     assert read(load_checkpoint, path) is None
 
 

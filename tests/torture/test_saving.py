@@ -21,7 +21,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from breakout_a3c import trainer
+from breakout_a3c import metrics, trainer
 from breakout_a3c.checkpoints import RunFolder, load_checkpoint
 from breakout_a3c.config import PRESETS
 from breakout_a3c.console import TrainingConsole
@@ -77,11 +77,19 @@ def test_a_kill_while_saving_never_costs_a_checkpoint(tmp_path: Path, chance: ra
 
 
 def test_what_a_killed_save_left_is_cleared_away(tmp_path: Path) -> None:
-    left = tmp_path / "run" / ".step_000000000007.pt.4711.tmp"
-    left.parent.mkdir()
-    left.touch()
+    file, link, new_link = (
+        tmp_path / name for name in ("run/.step_000000000007.pt.4711.tmp", ".latest.pt.4711.tmp", ".latest.pt.12.tmp")
+    )
+    file.parent.mkdir()
+    file.touch()
+    for each in (link, new_link):
+        each.symlink_to("run/step_000000000007.pt")
+    long_ago = time.time() - 3600
+    os.utime(link, (long_ago, long_ago), follow_symlinks=False)
     RunFolder(tmp_path, "run").close()
-    assert not left.exists()
+    assert not file.exists()
+    assert not link.is_symlink()
+    assert new_link.is_symlink(), "another training may be about to rename it"
 
 
 class Disk:
@@ -165,6 +173,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(TrainingConsole, "update", lambda _, status: None)
     for name in ("STATUS_SECONDS", "METRICS_SECONDS", "SAVE_RETRY_SECONDS"):
         monkeypatch.setattr(trainer, name, 0.2)
+    monkeypatch.setattr(metrics, "RETRY_SECONDS", 0.2)
     return messages
 
 
