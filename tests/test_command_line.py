@@ -183,6 +183,13 @@ def test_nothing_is_printed_into_a_file_where_stdout_is_closed(tmp_path: Path) -
     assert (tmp_path / "file").read_bytes() == b""
 
 
+def test_a_path_whose_bytes_are_no_text_can_be_printed() -> None:
+    script = "from breakout_a3c.command_line import run_program; run_program(lambda: print('caf\\udce9'))"
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    program = subprocess.run([sys.executable, "-c", script], env=strict, capture_output=True, text=True, check=True)
+    assert program.stdout == "caf\\udce9\n"
+
+
 def test_a_typing_error_is_answered_without_torch() -> None:
     code = "import sys, breakout_a3c.command_line; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -254,7 +254,7 @@ def test_a_checkpoint_of_hundreds_of_megabytes_of_zeros_is_refused(checkpoint_by
 
 
 def test_a_pickle_of_hundreds_of_megabytes_is_refused(checkpoint_bytes: bytes, tmp_path: Path) -> None:
-    """It says a hundred million times: put None on the stack, take it off again."""
+    """It says a hundred million times: put None on the stack, and remember it."""
     path = tmp_path / "large.pt"
     with zipfile.ZipFile(io.BytesIO(checkpoint_bytes)) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
@@ -262,8 +262,9 @@ def test_a_pickle_of_hundreds_of_megabytes_is_refused(checkpoint_bytes: bytes, t
                 new.writestr(name, old.read(name))
                 continue
             with new.open(name, "w") as entry:
+                entry.write(b"N")
                 for _ in range(200):
-                    entry.write(b"N0" * (1 << 19))
+                    entry.write(b"q\0" * (1 << 19))
                 entry.write(old.read(name))
     assert read(load_checkpoint, path) is None
 
