@@ -81,6 +81,14 @@ class TrainConfig:
         high=1e6,
     )
     reward_scale: float = option(1.0, "what the learner's rewards are multiplied with", GAME, low=1e-6, high=1e6)
+    late_starts: float = option(
+        0.0,
+        "share of the training games that go on from a moment of an earlier one, its late stages as often as its "
+        "early ones (Salimans and Chen 2018); their scores are not counted",
+        GAME,
+        low=0,
+        high=1,
+    )
     max_episode_frames: int = option(
         65_535,
         "emulator frames after which a training game is truncated and bootstrapped "

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from breakout_a3c.config import CARTPOLE, TrainConfig
-from breakout_a3c.environments import AtariGame, CartPole, GameState, make_environment
+from breakout_a3c.environments import (
+    AtariGame,
+    CartPole,
+    GameState,
+    make_environment,
+    random_state,
+    restore_random_state,
+)
+from breakout_a3c.late_starts import LateStarts
 from breakout_a3c.networks import ActorCritic
 
 Game = AtariGame | CartPole
@@ -49,14 +57,17 @@ class GameBatch:
         config: How rewards and lost lives look to the learner.
         environments: The games, each with a seed of its own.
         threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
+        seed: Of the choice of games that begin late.
     """
 
-    def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1) -> None:
+    def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1, seed: int = 0) -> None:
         self._config = config
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
         self._finished: list[FinishedGame] = []
+        self._late_starts = LateStarts(config.late_starts, seed)
+        self._began_late = [False] * len(environments)
         self._shares = [range(share, len(environments), threads) for share in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -91,6 +102,7 @@ class GameBatch:
         """Play one step of game ``index``, and write what it brought to its place."""
         config, environment = self._config, self._environments[index]
         observation, reward, game_over, truncated, info = environment.step(action)
+        before = self._returns[index]
         self._returns[index] += float(reward)
         self._lengths[index] += 1
         learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
@@ -102,12 +114,30 @@ class GameBatch:
             outcome.last_observations[index] = observation
         if game_over or truncated:
             self._finish(index, truncated)
-            observation, _ = environment.reset()
+            observation = self._begin(index)
+        elif not life_lost:
+            self._late_starts.see(environment, before, self._returns[index], self._lengths[index])
         observations[index] = observation
 
     def _finish(self, index: int, truncated: bool) -> None:
-        self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
+        """Take note of a game's end; the score of one that began late would be no score."""
+        if not self._began_late[index]:
+            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
+
+    def _begin(self, index: int) -> NDArray[Any]:
+        """Begin a game; return its first observation."""
+        environment = self._environments[index]
+        observation, _ = environment.reset()
+        moment = self._late_starts.draw()
+        self._began_late[index] = moment is not None
         self._returns[index], self._lengths[index] = 0.0, 0
+        if moment is None:
+            return observation
+        self._returns[index], self._lengths[index] = moment.episode_return, moment.episode_length
+        random = random_state(environment.unwrapped)
+        observation = environment.restore(moment.state)
+        restore_random_state(environment.unwrapped, random)  # or the games after it would be the same
+        return observation
 
     def state(self) -> GameState:
         """Return where all games stand between two steps, those that ended having been taken."""
@@ -181,7 +211,7 @@ class RolloutCollector:
     def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
         self._config = config
         length, batch = max(config.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
-        self._games = GameBatch(config, environments, game_threads(config))
+        self._games = GameBatch(config, environments, game_threads(config), seed)
         self._generator = torch.Generator().manual_seed(seed)
         first = torch.from_numpy(self._games.reset())
         # One row more than a rollout: what comes after it, which the next one begins with.

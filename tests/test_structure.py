@@ -11,7 +11,7 @@ PACKAGE = Path(breakout_a3c.__file__).parent
 ORDER = [
     "errors", "config", "command_line", "processes",
     "returns", "losses", "networks",
-    "preprocessing", "environments", "rollout",
+    "preprocessing", "environments", "late_starts", "rollout",
     "shared", "averaging", "clocks", "pipes", "reports", "actor_learner",
     "checkpoints", "models", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
     "recording", "viewer", "server", "evaluator",
