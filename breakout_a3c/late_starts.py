@@ -11,7 +11,7 @@ import numpy as np
 
 from breakout_a3c.environments import AtariGame, CartPole, GameState
 
-POINTS_APART = 50.0  # between two stages of a game
+POINTS_A_STAGE = 50.0
 MOMENTS_A_STAGE = 4  # 40 KB each
 
 
@@ -24,26 +24,32 @@ class Moment(NamedTuple):
 
 
 class LateStarts:
-    """The newest moments at which games came to a new stage, and which games begin there.
+    """The newest moments at which games came to each stage, and the choice of games that begin there.
 
     Args:
         share: Of the games that begin late, 0 to 1.
-        seed: Of that choice.
+        games: How many are played at once.
+        seed: Of the choice.
     """
 
-    def __init__(self, share: float, seed: int) -> None:
+    def __init__(self, share: float, games: int, seed: int) -> None:
         self._share = share
         self._random = np.random.default_rng(seed)
+        self._stages = [0] * games  # that each game has come to
         self._moments: dict[int, deque[Moment]] = defaultdict(lambda: deque(maxlen=MOMENTS_A_STAGE))
 
-    def see(self, environment: AtariGame | CartPole, before: float, now: float, length: int) -> None:
-        """Remember a game whose score went from ``before`` to ``now`` if that is another stage."""
-        if self._share and now // POINTS_APART > before // POINTS_APART:
-            self._moments[int(now // POINTS_APART)].append(Moment(now, length, environment.state()))
+    def see(self, index: int, environment: AtariGame | CartPole, episode_return: float, episode_length: int) -> None:
+        """Remember where game ``index`` stands if it has come to another stage."""
+        stage = int(episode_return // POINTS_A_STAGE)
+        if stage > self._stages[index]:
+            self._stages[index] = stage
+            self._moments[stage].append(Moment(episode_return, episode_length, environment.state()))
 
-    def draw(self) -> Moment | None:
-        """Return where the next game is to begin, or None for a new game."""
+    def draw(self, index: int) -> Moment | None:
+        """Return where game ``index`` is to begin, each stage as likely as the others, or None for a new game."""
+        self._stages[index] = 0
         if not self._moments or self._random.random() >= self._share:
             return None
-        stage = self._random.choice(sorted(self._moments))
+        stage = int(self._random.choice(sorted(self._moments)))
+        self._stages[index] = stage
         return self._moments[stage][self._random.integers(len(self._moments[stage]))]

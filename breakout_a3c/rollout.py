@@ -65,9 +65,9 @@ class GameBatch:
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
-        self._finished: list[FinishedGame] = []
-        self._late_starts = LateStarts(config.late_starts, seed)
         self._began_late = [False] * len(environments)
+        self._finished: list[FinishedGame] = []
+        self._late_starts = LateStarts(config.late_starts, len(environments), seed)
         self._shares = [range(share, len(environments), threads) for share in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -88,21 +88,27 @@ class GameBatch:
         """
         size = len(self)
         outcome = StepOutcome(np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_), {})
+        over = np.empty(size, np.bool_)
 
         def play_share(games: Iterable[int]) -> None:
             for index in games:
-                self._step_game(index, actions[index], observations, outcome)
+                over[index] = self._step_game(index, actions[index], observations, outcome)
 
         share_out = self._pool.map if self._pool else map
         for _ in share_out(play_share, self._shares):
             pass
+        for index in np.flatnonzero(over).tolist():
+            self._finish(index, bool(outcome.truncated[index]))
+            observations[index] = self._begin(index)
+        if self._config.late_starts:
+            for index, environment in enumerate(self._environments):
+                self._late_starts.see(index, environment, self._returns[index], self._lengths[index])
         return outcome
 
-    def _step_game(self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome) -> None:
-        """Play one step of game ``index``, and write what it brought to its place."""
+    def _step_game(self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome) -> bool:
+        """Play one step of game ``index``, write what it brought to its place, and return whether the game is over."""
         config, environment = self._config, self._environments[index]
         observation, reward, game_over, truncated, info = environment.step(action)
-        before = self._returns[index]
         self._returns[index] += float(reward)
         self._lengths[index] += 1
         learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
@@ -112,12 +118,8 @@ class GameBatch:
         outcome.truncated[index] = truncated
         if truncated:
             outcome.last_observations[index] = observation
-        if game_over or truncated:
-            self._finish(index, truncated)
-            observation = self._begin(index)
-        elif not life_lost:
-            self._late_starts.see(environment, before, self._returns[index], self._lengths[index])
         observations[index] = observation
+        return bool(game_over or truncated)
 
     def _finish(self, index: int, truncated: bool) -> None:
         """Take note of a game's end; the score of one that began late would be no score."""
@@ -128,20 +130,24 @@ class GameBatch:
         """Begin a game; return its first observation."""
         environment = self._environments[index]
         observation, _ = environment.reset()
-        moment = self._late_starts.draw()
+        moment = self._late_starts.draw(index)
         self._began_late[index] = moment is not None
-        self._returns[index], self._lengths[index] = 0.0, 0
         if moment is None:
-            return observation
-        self._returns[index], self._lengths[index] = moment.episode_return, moment.episode_length
-        random = random_state(environment.unwrapped)
-        observation = environment.restore(moment.state)
-        restore_random_state(environment.unwrapped, random)  # or the games after it would be the same
+            self._returns[index], self._lengths[index] = 0.0, 0
+        else:
+            self._returns[index], self._lengths[index] = moment.episode_return, moment.episode_length
+            random = random_state(environment.unwrapped)
+            observation = environment.restore(moment.state)
+            restore_random_state(environment.unwrapped, random)  # or the games after it would be the same ones again
         return observation
 
     def state(self) -> GameState:
         """Return where all games stand between two steps, those that ended having been taken."""
-        state = {"returns": np.array(self._returns), "lengths": np.array(self._lengths)}
+        state = {
+            "returns": np.array(self._returns),
+            "lengths": np.array(self._lengths),
+            "began_late": np.array(self._began_late),
+        }
         for index, environment in enumerate(self._environments):
             state |= {f"{index}/{name}": values for name, values in environment.state().items()}
         return state
@@ -156,6 +162,7 @@ class GameBatch:
         if not (np.abs(returns) < MAX_COUNT).all() or not ((lengths >= 0) & (lengths < MAX_COUNT)).all():
             raise ValueError("the games' scores or lengths are none that a game can have")
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
+        self._began_late = state["began_late"].tolist() if "began_late" in state else [False] * len(self)
         observations = []
         for index, environment in enumerate(self._environments):
             prefix = f"{index}/"

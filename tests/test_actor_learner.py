@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 
@@ -8,6 +9,7 @@ from breakout_a3c import rollout as rollout_module
 from breakout_a3c.actor_learner import differentiate, learn
 from breakout_a3c.config import BREAKOUT, PRESETS, LossReduction, TrainConfig
 from breakout_a3c.losses import Losses
+from breakout_a3c.pipes import Inbox
 from breakout_a3c.reports import ReportSender, WorkerReport
 from breakout_a3c.rollout import RolloutCollector, make_environments, make_network
 from breakout_a3c.shared import LocalParameters, SharedParameters
@@ -25,12 +27,10 @@ def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerRepor
     sender = ReportSender(0, writer)
     learn(config, shared, 0, sender)
     sender.close(b"")
-    reports = []
-    while reader.poll():
-        try:
-            reports.append(reader.recv())
-        except EOFError:
-            break
+    inbox, reports = Inbox(reader), []
+    with suppress(EOFError):
+        while isinstance(report := inbox.receive(), WorkerReport):
+            reports.append(report)
     return shared, reports
 
 
