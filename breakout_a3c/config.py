@@ -84,10 +84,10 @@ class TrainConfig:
     late_starts: float = option(
         0.0,
         "share of the training games that go on from a moment of an earlier one, its late stages as often as its "
-        "early ones (Salimans and Chen 2018); their scores are not counted",
+        "early ones (Salimans and Chen 2018); they are not counted as games",
         GAME,
         low=0,
-        high=1,
+        high=0.9,
     )
     max_episode_frames: int = option(
         65_535,

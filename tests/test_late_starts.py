@@ -64,8 +64,9 @@ def play(games: GameBatch, steps: int) -> list[FinishedGame]:
 
 def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breakout_a3c.late_starts.POINTS_A_STAGE", 1.0)  # random play has one or two points
-    config = replace(BREAKOUT, late_starts=1.0)
+    config = replace(BREAKOUT, late_starts=0.9)
     games = GameBatch(config, make_environments(config, [2, 4]), seed=3)
+    games._late_starts._share = 1.0
     # Each game begins anew once, before the first point; then all of them begin late.
     assert 2 <= len(play(games, 3000)) <= 4
     assert games._began_late == [True, True]
@@ -76,9 +77,10 @@ def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.Mon
     assert len(play(GameBatch(BREAKOUT, make_environments(BREAKOUT, [2, 4])), 3000)) > 10
 
 
-def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(BREAKOUT, late_starts=1.0)
+def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -> None:
+    config = replace(BREAKOUT, late_starts=0.9)
     games = GameBatch(config, make_environments(config, [2]), seed=3)
+    games._late_starts._share = 1.0
     observations = games.reset()
     games._late_starts.see(0, games._environments[0], 77.0, 300)
     moment = observations.copy()
