@@ -174,9 +174,10 @@ def main() -> int:
     add_curves(series, events)
     compared = compare_halves(series)
     flat = code == STOPPED_BY_SIGTERM and bool(compared) and all(figure["flat"] for figure in compared.values())
+    saved = sorted((WORK / "checkpoints" / run).glob("step_*.pt"))
     ended = {
         "exit_code": code,
-        "steps": load_checkpoint(WORK / "checkpoints" / "latest.pt").steps,
+        "steps": load_checkpoint(saved[-1]).steps if saved else 0,
         "games_of_108000_frames": total(events, "eval/truncated_games"),  # as long as an evaluation lets them
         "flat": flat,
     }

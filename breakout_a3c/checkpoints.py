@@ -16,6 +16,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: If it is missing, damaged, or not one of this program's.
     """
-    check_archive(path)
+    archive = checked_archive(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(archive, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
@@ -142,24 +143,46 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**content)
 
 
-def check_archive(path: Path) -> None:
-    """Raise a UserError unless ``path`` is a whole zip archive: torch reads a flipped bit silently."""
+def checked_archive(path: Path) -> io.BytesIO:
+    """Return a copy of the archive at ``path``, entry by entry with the right checksum.
+
+    torch reads a flipped bit silently, and may find other entries in a file than Python does: it is given what
+    was checked.
+
+    Raises:
+        UserError: If it is no whole archive as torch writes them, or larger than any checkpoint.
+    """
     if not path.is_file():
         raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")
-    damaged = UserError(f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt.")
+    copy = io.BytesIO()
     try:
-        with ShortReads(path) as file, zipfile.ZipFile(file) as archive:
+        with ShortReads(path) as file, zipfile.ZipFile(file) as archive, zipfile.ZipFile(copy, "w") as checked:
             entries = archive.infolist()
-            pickle_bytes = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
-            total_bytes = sum(entry.file_size for entry in entries)
-            if pickle_bytes > MAX_INDEX_BYTES or total_bytes > MAX_BYTES or archive.testzip():
-                raise damaged
+            check_sizes(entries)
+            for entry in entries:
+                with archive.open(entry) as source, checked.open(entry.filename, "w") as target:
+                    shutil.copyfileobj(source, target, MAX_INDEX_BYTES)
     except PermissionError as error:
         raise UserError(f"{path} cannot be read: change its permissions.") from error
-    except UserError:
-        raise
     except Exception as error:
-        raise damaged from error
+        raise UserError(
+            f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt."
+        ) from error
+    copy.seek(0)
+    return copy
+
+
+def check_sizes(entries: list[zipfile.ZipInfo]) -> None:
+    """Raise a ValueError if the entries are more than a checkpoint has, or take more memory than they say."""
+    names = [entry.filename.lower() for entry in entries]  # torch tells no capitals from small letters
+    pickle_bytes = sum(entry.file_size for entry in entries if entry.filename.lower().endswith(".pkl"))
+    if (
+        len(set(names)) < len(names)
+        or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        or pickle_bytes > MAX_INDEX_BYTES
+        or sum(entry.file_size for entry in entries) > MAX_BYTES
+    ):
+        raise ValueError("no archive of torch's")
 
 
 class ShortReads(io.FileIO):
@@ -186,8 +209,7 @@ def check_content(content: dict[str, Any], path: Path) -> None:
     vectors = [content[name] for name in VECTORS]
     number = (int, float)
     valid = (
-        all(isinstance(v, Tensor) and v.dtype == torch.float32 and v.dim() == 1 for v in vectors)
-        and all(v.is_contiguous() for v in vectors)  # else one number in the file may stand for many
+        all(is_vector(v, torch.float32) for v in vectors)
         and all(bool(torch.isfinite(v).all()) for v in vectors)
         and vectors[0].shape == vectors[1].shape == vectors[2].shape
         and len(vectors[3]) in (0, len(vectors[0]))
@@ -202,8 +224,7 @@ def check_content(content: dict[str, Any], path: Path) -> None:
         and isinstance(content["best_return"], number)
         and content["best_return"] < MAX_COUNT
         and isinstance(content["play_states"], list)
-        and all(isinstance(v, Tensor) and v.dtype == torch.uint8 and v.dim() == 1 for v in content["play_states"])
-        and all(v.is_contiguous() for v in content["play_states"])
+        and all(is_vector(v, torch.uint8) for v in content["play_states"])
         and len(content["play_states"]) <= MAX_PLAY_STATES
         and sum(map(len, content["play_states"])) <= MAX_PLAY_BYTES
         and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
@@ -216,6 +237,19 @@ def check_content(content: dict[str, Any], path: Path) -> None:
     )
     if not valid:
         raise UserError(f"{path} holds values that no training writes: use another checkpoint.")
+
+
+def is_vector(value: object, dtype: torch.dtype) -> bool:
+    """Return whether ``value`` is a plain vector, of which each number stands in memory."""
+    return (
+        type(value) is Tensor
+        and value.device.type == "cpu"
+        and value.layout == torch.strided
+        and not value.requires_grad
+        and value.dtype == dtype
+        and value.dim() == 1
+        and value.is_contiguous()  # else one number in the file may stand for many
+    )
 
 
 def is_plain(value: object) -> bool:
@@ -288,10 +322,16 @@ class RunFolder:
             raise UserError(
                 f"another training is writing {self.path}: stop it, or choose another name with --run."
             ) from error
-        # By trainings that were killed while they saved; another one may be saving right now, one folder up.
-        links = [link for link in root.glob(".latest.pt.*.tmp") if time.time() - link.lstat().st_mtime > LEFT_SECONDS]
-        for left in (*self.path.glob(".*.tmp"), *links):
+        self._clear_up()
+
+    def _clear_up(self) -> None:
+        """Remove what was left by trainings that were killed while they saved."""
+        for left in self.path.glob(".*.tmp"):
             left.unlink(missing_ok=True)
+        for link in self._root.glob(".latest.pt.*.tmp"):
+            with suppress(FileNotFoundError):  # another run's training renames it right now
+                if time.time() - link.lstat().st_mtime > LEFT_SECONDS:
+                    link.unlink()
 
     def numbered(self) -> list[Path]:
         """Return the numbered checkpoints in the order in which they were written."""

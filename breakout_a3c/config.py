@@ -83,7 +83,7 @@ class TrainConfig:
     reward_scale: float = option(1.0, "what the learner's rewards are multiplied with", GAME, low=1e-6, high=1e6)
     late_starts: float = option(
         0.0,
-        "share of the training games that go on from a moment of an earlier one, its late stages as often as its "
+        "Breakout: share of the training games that go on from a moment of an earlier one, late stages as often as "
         "early ones (Salimans and Chen 2018); they are not counted as games",
         GAME,
         low=0,
@@ -246,6 +246,10 @@ class TrainConfig:
             raise UserError(
                 f"network {self.network} does not fit the game {self.game}: "
                 f"use paper or nature for Atari, mlp for cartpole."
+            )
+        if self.late_starts and self.game != "breakout":
+            raise UserError(
+                f"late_starts are counted in Breakout's points, and the game is {self.game}: leave out --late-starts."
             )
         if self.optimizer == "adam" and self.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")

@@ -184,10 +184,14 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             "frames": self.ale.getEpisodeFrameNumber(),
         }
 
-    def state(self) -> GameState:
-        """Return where this game stands between two steps."""
+    def state(self, include_rng: bool = True) -> GameState:
+        """Return where this game stands between two steps.
+
+        Args:
+            include_rng: With the emulator's random numbers, which make actions stick.
+        """
         return {
-            "emulator": np.frombuffer(self.ale.cloneState(include_rng=True).serialize(), np.uint8),
+            "emulator": np.frombuffer(self.ale.cloneState(include_rng=include_rng).serialize(), np.uint8),
             "observation": self._preprocessor.observation(),
             "random": random_state(self),
         }

@@ -1,6 +1,7 @@
 """The process that plays full games with a snapshot while training goes on."""
 
 import itertools
+import math
 import os
 import tempfile
 import time
@@ -48,7 +49,7 @@ class Throttle:
     """Sleeps so that this process takes no more than its share of the CPU.
 
     Args:
-        share: Of all cores, over the process's life.
+        share: Of all cores, from now on.
         pipe: Watched meanwhile.
 
     Raises:
@@ -60,14 +61,17 @@ class Throttle:
         self._pipe = pipe
         self._rate = share * (os.cpu_count() or 1)
         self._began = time.monotonic()
+        self._used_before = self._cpu_seconds()
 
     def used_share(self) -> float:
         """Return the share of all cores taken so far."""
-        return self._cpu_seconds() / (time.monotonic() - self._began) / (os.cpu_count() or 1)
+        used = self._cpu_seconds() - self._used_before
+        return used / (time.monotonic() - self._began) / (os.cpu_count() or 1)
 
     def wait(self) -> None:
         """Sleep for as long as the time used is ahead of the time allowed."""
-        due = 0.0 if self.off else self._cpu_seconds() / self._rate - (time.monotonic() - self._began)
+        used = self._cpu_seconds() - self._used_before
+        due = 0.0 if self.off else used / self._rate - (time.monotonic() - self._began)
         if self._pipe.poll(max(0.0, due)):
             self._pipe.recv()  # nothing is sent meanwhile: this is the end of the pipe
 
@@ -142,6 +146,7 @@ class Evaluator:
         self._config = config
         self._snapshot = torch.zeros(size).share_memory_()
         self._process: BaseProcess | None = None
+        self._hung_up_at = math.inf
         self.busy = False
         self.error = ""
 
@@ -206,13 +211,14 @@ class Evaluator:
         """Have the process end, which stops at its next step and clears up behind itself; nothing more is heard."""
         if self._process is not None:
             self._pipe.close()
+            self._hung_up_at = min(self._hung_up_at, time.monotonic())
         self.busy = False
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, by force if it has not left CLOSE_SECONDS after it was told."""
         self.hang_up()
         if self._process is not None:
-            self._process.join(CLOSE_SECONDS)
+            self._process.join(max(0.0, self._hung_up_at + CLOSE_SECONDS - time.monotonic()))
             self._process.kill()
             self._process.join()
-            self._process = None
+            self._process, self._hung_up_at = None, math.inf

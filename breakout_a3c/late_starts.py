@@ -2,6 +2,7 @@
 
 What comes late in a game is rare in training as long as few games get there (Salimans and Chen 2018, "Learning
 Montezuma's Revenge from a single demonstration"; Ecoffet et al. 2021, "First return, then explore").
+The moments are not saved: a resumed run gathers its own.
 """
 
 from collections import defaultdict, deque
@@ -9,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breakout_a3c.environments import AtariGame, CartPole, GameState
+from breakout_a3c.environments import AtariGame, GameState
 
-POINTS_A_STAGE = 50.0
+POINTS_A_STAGE = 50.0  # of the 864 that Breakout has
 MOMENTS_A_STAGE = 4  # 40 KB each
 
 
@@ -38,12 +39,12 @@ class LateStarts:
         self._stages = [0] * games  # that each game has come to
         self._moments: dict[int, deque[Moment]] = defaultdict(lambda: deque(maxlen=MOMENTS_A_STAGE))
 
-    def see(self, index: int, environment: AtariGame | CartPole, episode_return: float, episode_length: int) -> None:
+    def see(self, index: int, environment: AtariGame, episode_return: float, episode_length: int) -> None:
         """Remember where game ``index`` stands if it has come to another stage."""
         stage = int(episode_return // POINTS_A_STAGE)
         if stage > self._stages[index]:
             self._stages[index] = stage
-            self._moments[stage].append(Moment(episode_return, episode_length, environment.state()))
+            self._moments[stage].append(Moment(episode_return, episode_length, environment.state(include_rng=False)))
 
     def draw(self, index: int) -> Moment | None:
         """Return where game ``index`` is to begin, each stage as likely as the others, or None for a new game."""

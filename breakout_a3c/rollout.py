@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import gymnasium
 import numpy as np
@@ -101,7 +101,7 @@ class GameBatch:
             self._finish(index, bool(outcome.truncated[index]))
             observations[index] = self._begin(index)
         if self._config.late_starts:
-            for index, environment in enumerate(self._environments):
+            for index, environment in enumerate(cast(Sequence[AtariGame], self._environments)):
                 self._late_starts.see(index, environment, self._returns[index], self._lengths[index])
         return outcome
 

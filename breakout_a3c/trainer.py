@@ -365,7 +365,7 @@ class Trainer:
         self._console.say("Evaluating the last parameters; Ctrl-C skips it.")
         requested = False
         deadline = time.monotonic() + LAST_EVALUATION_SECONDS
-        while time.monotonic() < deadline and not self._signals:
+        while time.monotonic() < deadline and not self._signals and not self._evaluator.error:
             requested = requested or self._request_evaluation(hurry=True)
             self._take_evaluation()
             if requested and not self._evaluator.busy:

@@ -21,7 +21,7 @@ from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
 from breakout_a3c.evaluator import NICENESS
 from breakout_a3c.metrics import LAYOUT
 from breakout_a3c.trainer import TrainingPlan, initial_parameters
-from tests.starting import IMPORTS_CPU_SECONDS, START_METHOD
+from tests.starting import IMPORTS_CPU_SECONDS, IMPORTS_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 SMALL = ["--threads", "2", "--envs-per-thread", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
@@ -72,19 +72,20 @@ def evaluators(training: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def players(training: subprocess.Popen[str], niceness: int, cpu_seconds: float) -> list[psutil.Process]:
-    """Return the processes that play with ``niceness``, but not the forkserver that starts them."""
+    """Return the processes that play with ``niceness`` more than the trainer's, but not those that start them."""
     found = []
     for process in family(training):
         with suppress(psutil.NoSuchProcess):
             plays = START_METHOD == "spawn" or process.ppid() != training.pid
-            at_work = process.cpu_times().user > IMPORTS_CPU_SECONDS + cpu_seconds
-            if plays and at_work and process.nice() == niceness:
+            imported = 0.0 if niceness else IMPORTS_CPU_SECONDS  # the evaluator is nice only after its imports
+            at_work = process.cpu_times().user > imported + cpu_seconds
+            if plays and at_work and process.nice() == os.nice(0) + niceness and "ffmpeg" not in process.name():
                 found.append(process)
     return found
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=GONE_SECONDS)
+    _, alive = psutil.wait_procs(processes, timeout=GONE_SECONDS + IMPORTS_SECONDS)
     assert not alive, f"left behind: {alive}"
 
 
@@ -184,13 +185,14 @@ def test_a_resumed_run_keeps_what_it_kept(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints" / "first"
     options = ["--preset", "cartpole", "--run", "first", "--total-steps", "none", "--keep-checkpoints", "2"]
     saving = ["--checkpoint-minutes", "0.01", "--eval-minutes", "0.01"]
-    finish(start(tmp_path, *options, *saving, "--max-minutes", "0.1"), 0)
+    minutes = 0.1 + IMPORTS_SECONDS / 60
+    finish(start(tmp_path, *options, *saving, "--max-minutes", str(minutes)), 0)
     best = load_checkpoint(folder / "best.pt")
     numbered = set(folder.glob("step_*.pt"))
     unbeaten = replace(best, best_evaluation=501.0)  # CartPole ends at 500
     save_checkpoint(unbeaten, folder / "best.pt")
     before = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
-    output = finish(start(tmp_path, "--resume", "checkpoints/latest.pt", "--max-minutes", "0.2", *saving), 0)
+    output = finish(start(tmp_path, "--resume", "checkpoints/latest.pt", "--max-minutes", str(2 * minutes), *saving), 0)
     assert "Evaluation after" in output
     assert "best.pt, mean score 501.0" in output
     kept = load_checkpoint(folder / "best.pt")

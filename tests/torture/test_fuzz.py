@@ -8,7 +8,7 @@ import resource
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,16 @@ tensors = st.builds(
     st.lists(st.integers(0, 3), max_size=3),
     st.sampled_from([0.0, 1.0, -1.0, math.inf, math.nan]),
 )
-leaves = st.one_of(st.none(), numbers, st.text(max_size=20), st.binary(max_size=20), tensors)
+odd_tensors = st.sampled_from(
+    [
+        torch.zeros(3, device="meta"),
+        torch.zeros(3, dtype=torch.uint8, device="meta"),
+        torch.zeros(3).to_sparse(),
+        torch.zeros(3, requires_grad=True),
+        torch.nn.Parameter(torch.zeros(3)),
+    ]
+)
+leaves = st.one_of(st.none(), numbers, st.text(max_size=20), st.binary(max_size=20), tensors, odd_tensors)
 values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 )
@@ -267,6 +276,60 @@ def test_a_pickle_of_hundreds_of_megabytes_is_refused(checkpoint_bytes: bytes, t
                     entry.write(b"q\0" * (1 << 19))
                 entry.write(old.read(name))
     assert read(load_checkpoint, path) is None
+
+
+def test_an_entry_that_swells_when_it_is_read_is_refused(checkpoint_bytes: bytes, tmp_path: Path) -> None:
+    """bzip2 gives all that a block holds at once, whatever size the directory tells."""
+    path = tmp_path / "large.pt"
+    with zipfile.ZipFile(io.BytesIO(checkpoint_bytes)) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr(f"{name.split('/')[0]}/data/9", bytes(1 << 28), zipfile.ZIP_BZIP2)
+    whole = bytearray(path.read_bytes())
+    directory = whole.rindex(b"PK\1\2")
+    whole[directory + 24 : directory + 28] = struct.pack("<L", 10)  # its size
+    path.write_bytes(whole)
+    assert read(load_checkpoint, path) is None
+
+
+def renamed(whole: bytes, name_of: Callable[[str], str], pickle: bytes | None = None) -> bytes:
+    """Return an archive with other names, and perhaps one entry more."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(result, "w") as new:
+        for name in old.namelist():
+            new.writestr(name_of(name), old.read(name))
+            if pickle is not None and name.endswith("data.pkl"):
+                new.writestr(name.upper(), pickle)
+    return result.getvalue()
+
+
+def test_names_that_torch_does_not_tell_apart_are_refused(checkpoint_bytes: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "names.pt"
+    path.write_bytes(renamed(checkpoint_bytes, str))
+    assert read(load_checkpoint, path) is not None
+    path.write_bytes(renamed(checkpoint_bytes, str, pickle=b"N."))
+    assert read(load_checkpoint, path) is None
+    swollen = b"N" + b"q\0" * (1 << 23)
+    path.write_bytes(renamed(checkpoint_bytes, lambda name: name.replace("data.pkl", "other"), pickle=swollen))
+    assert read(load_checkpoint, path) is None
+
+
+def test_torch_reads_the_entries_that_were_checked(
+    cartpole_checkpoint_path: Path, checkpoint_bytes: bytes, tmp_path: Path
+) -> None:
+    """A file with two directories: Python takes the one before the end, torch the one that the end names."""
+    other = tmp_path / "other.pt"
+    save_checkpoint(replace(load_checkpoint(cartpole_checkpoint_path), steps=666), other)
+    plain = [renamed(content, str) for content in (other.read_bytes(), checkpoint_bytes)]
+    end_of_first = plain[0].rindex(b"PK\5\6")
+    end_of_second = plain[1].rindex(b"PK\5\6")
+    assert end_of_first == end_of_second
+    # The second one's end, which tells where its directory would be without the first one before it.
+    end = plain[1][end_of_second:]
+    path = tmp_path / "two.pt"
+    path.write_bytes(plain[0][:end_of_first] + plain[1][:end_of_second] + end)
+    assert torch.load(path, weights_only=True)["steps"] == 666
+    assert load_checkpoint(path).steps == load_checkpoint(cartpole_checkpoint_path).steps
 
 
 def test_an_archive_of_millions_of_entries_is_refused(tmp_path: Path) -> None:
