@@ -133,7 +133,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         content = torch.load(archive, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.") from error
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+    if not isinstance(content, dict) or not is_format(content.pop("format", None)):
         raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.")
     names = {spec.name for spec in fields(Checkpoint)}
     if set(content) != names:
@@ -237,6 +237,11 @@ def check_content(content: dict[str, Any], path: Path) -> None:
     )
     if not valid:
         raise UserError(f"{path} holds values that no training writes: use another checkpoint.")
+
+
+def is_format(value: object) -> bool:
+    """Return whether ``value`` is this program's format: a tensor would compare to a tensor."""
+    return isinstance(value, int) and value == FORMAT
 
 
 def is_vector(value: object, dtype: torch.dtype) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import io
 import os
 import sys
@@ -45,6 +46,7 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         pass  # whoever read our output has left
+    gc.freeze()  # or Python's last collection would look at all of torch for a second
     sys.exit(flush_output() or code)
 
 

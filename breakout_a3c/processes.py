@@ -25,7 +25,7 @@ from typing import Any
 from breakout_a3c.config import StartMethod
 
 Context = ForkServerContext | SpawnContext
-PRELOAD = ["breakout_a3c.actor_learner", "breakout_a3c.evaluation"]
+PRELOAD = ["breakout_a3c.leave_with_trainer", "breakout_a3c.actor_learner", "breakout_a3c.evaluation"]
 # glibc returns large blocks to the kernel when they are freed, and each page that comes back is a
 # fault, at 6 us on a virtual machine; children keep theirs.
 MALLOC_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}

@@ -9,7 +9,7 @@ import breakout_a3c
 
 PACKAGE = Path(breakout_a3c.__file__).parent
 ORDER = [
-    "errors", "config", "command_line", "processes",
+    "errors", "config", "command_line", "leave_with_trainer", "processes",
     "returns", "losses", "networks",
     "preprocessing", "environments", "late_starts", "rollout",
     "shared", "averaging", "clocks", "pipes", "reports", "actor_learner",

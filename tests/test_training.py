@@ -85,8 +85,18 @@ def players(training: subprocess.Popen[str], niceness: int, cpu_seconds: float) 
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=GONE_SECONDS + IMPORTS_SECONDS)
-    assert not alive, f"left behind: {alive}"
+    """Assert that nothing of them is left but perhaps a zombie, which whoever adopted it has not noticed yet."""
+    deadline = time.monotonic() + GONE_SECONDS + IMPORTS_SECONDS
+    while alive := [process for process in processes if not ended(process)]:
+        assert time.monotonic() < deadline, f"left behind: {alive}"
+        time.sleep(0.05)
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def scalars(folder: Path, run: str) -> EventAccumulator:

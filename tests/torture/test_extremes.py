@@ -72,8 +72,8 @@ def test_a_training_bears_every_extreme(name: str, value: float, programs: Progr
     ]
     outcome = programs.run("train.py", "--preset", preset, *options, seconds=120)
     assert "Traceback" not in outcome.out + outcome.err
-    if outcome.code == 0:
-        assert (tmp_path / "checkpoints" / "latest.pt").exists()
+    if outcome.code == 0:  # where a run is over before its processes have started, there is nothing to save
+        assert (tmp_path / "checkpoints" / "latest.pt").exists() or "nothing was saved" in outcome.out
     else:
         assert outcome.code == 1
         assert "smaller --learning-rate" in outcome.out, "200 gradients in a row that were not finite end the run"

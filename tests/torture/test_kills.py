@@ -108,8 +108,13 @@ def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> No
 def test_the_evaluator_is_replaced_whenever_it_is_killed(chance: random.Random) -> None:
     shared = shared_parameters()
     evaluator = Evaluator(process_context(START_METHOD), CONFIG, shared.parameters.numel())
+
+    def request() -> bool:
+        evaluator.poll()  # notices the death of one that was busy
+        return evaluator.request(shared.parameters, hurry=True)
+
     for _ in range(rounds(2, 20)):
-        wait_for(lambda: evaluator.request(shared.parameters, hurry=True))
+        wait_for(request)
         process = evaluator._process
         assert process is not None
         wait_for_news(evaluator, chance.uniform(0, 3))
