@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -130,7 +131,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     archive = checked_archive(path)
     try:
-        content = torch.load(archive, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickles that are not torch's
+            content = torch.load(archive, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.") from error
     if not isinstance(content, dict) or not is_format(content.pop("format", None)):

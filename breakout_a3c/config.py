@@ -407,7 +407,8 @@ def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
     known = {spec.name for spec in fields(TrainConfig)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise UserError(f"{source} was written by another version: it has the unknown settings {', '.join(unknown)}.")
+        names = ", ".join(f"{name!r:.50}" for name in unknown[:5])
+        raise UserError(f"{source} was written by another version: it has the unknown settings {names}.")
     try:
         return TrainConfig(**values)
     except UserError as error:

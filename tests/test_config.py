@@ -152,7 +152,7 @@ def test_network_and_game_must_fit(game: str, network: Any) -> None:
 
 
 def test_an_unknown_setting_names_itself_and_its_source() -> None:
-    with pytest.raises(UserError, match=r"^old.pt .*colour, warp"):
+    with pytest.raises(UserError, match=r"^old.pt .*'colour', 'warp'"):
         from_dict(BREAKOUT.to_dict() | {"warp": 9, "colour": "red"}, "old.pt")
 
 
