@@ -89,6 +89,14 @@ class TrainConfig:
         low=0,
         high=0.9,
     )
+    stall_steps: int | None = option(
+        None,
+        "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
+        "go round in circles for ever; none: never",
+        GAME,
+        low=1,
+        high=10**9,
+    )
     max_episode_frames: int = option(
         65_535,
         "emulator frames after which a training game is truncated and bootstrapped "

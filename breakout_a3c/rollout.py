@@ -65,6 +65,7 @@ class GameBatch:
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
+        self._rewarded_at = [0] * len(environments)  # the length of each game at its last reward
         self._began_late = [False] * len(environments)
         self._finished: list[FinishedGame] = []
         self._late_starts = LateStarts(config.late_starts, len(environments), seed)
@@ -88,43 +89,49 @@ class GameBatch:
         """
         size = len(self)
         outcome = StepOutcome(np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_), {})
-        over = np.empty(size, np.bool_)
+        over: dict[int, bool] = {}  # the games that are, and whether they were cut off
 
         def play_share(games: Iterable[int]) -> None:
             for index in games:
-                over[index] = self._step_game(index, actions[index], observations, outcome)
+                self._step_game(index, actions[index], observations, outcome, over)
 
         share_out = self._pool.map if self._pool else map
         for _ in share_out(play_share, self._shares):
             pass
-        for index in np.flatnonzero(over).tolist():
-            self._finish(index, bool(outcome.truncated[index]))
+        for index, cut in sorted(over.items()):
+            self._finish(index, cut)
             observations[index] = self._begin(index)
         if self._config.late_starts:
             for index, environment in enumerate(cast(Sequence[AtariGame], self._environments)):
                 self._late_starts.see(index, environment, self._returns[index], self._lengths[index])
         return outcome
 
-    def _step_game(self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome) -> bool:
-        """Play one step of game ``index``, write what it brought to its place, and return whether the game is over."""
+    def _step_game(
+        self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome, over: dict[int, bool]
+    ) -> None:
+        """Play one step of game ``index``, and write what it brought to its place."""
         config, environment = self._config, self._environments[index]
         observation, reward, game_over, truncated, info = environment.step(action)
         self._returns[index] += float(reward)
         self._lengths[index] += 1
         learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
-        life_lost = info.get("life_lost", False)
+        if reward:
+            self._rewarded_at[index] = self._lengths[index]
+        stalled = self._lengths[index] - self._rewarded_at[index] == config.stall_steps
+        life_lost = info.get("life_lost", False) or stalled
         outcome.rewards[index] = config.reward_scale * (learners_reward - config.life_loss_penalty * life_lost)
-        outcome.terminated[index] = game_over or (config.terminal_on_life_loss and life_lost)
+        outcome.terminated[index] = game_over or stalled or (config.terminal_on_life_loss and life_lost)
         outcome.truncated[index] = truncated
         if truncated:
             outcome.last_observations[index] = observation
         observations[index] = observation
-        return bool(game_over or truncated)
+        if game_over or truncated or stalled:
+            over[index] = not game_over
 
-    def _finish(self, index: int, truncated: bool) -> None:
+    def _finish(self, index: int, cut: bool) -> None:
         """Take note of a game's end; the score of one that began late would be no score."""
         if not self._began_late[index]:
-            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
+            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], cut))
 
     def _begin(self, index: int) -> NDArray[Any]:
         """Begin a game; return its first observation."""
@@ -139,6 +146,7 @@ class GameBatch:
             random = random_state(environment.unwrapped)
             observation = environment.restore(moment.state)
             restore_random_state(environment.unwrapped, random)  # or the games after it would be the same ones again
+        self._rewarded_at[index] = self._lengths[index]
         return observation
 
     def state(self) -> GameState:
@@ -146,6 +154,7 @@ class GameBatch:
         state = {
             "returns": np.array(self._returns),
             "lengths": np.array(self._lengths),
+            "rewarded_at": np.array(self._rewarded_at),
             "began_late": np.array(self._began_late),
         }
         for index, environment in enumerate(self._environments):
@@ -162,7 +171,8 @@ class GameBatch:
         if not (np.abs(returns) < MAX_COUNT).all() or not ((lengths >= 0) & (lengths < MAX_COUNT)).all():
             raise ValueError("the games' scores or lengths are none that a game can have")
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
-        self._began_late = state["began_late"].tolist() if "began_late" in state else [False] * len(self)
+        self._rewarded_at = state.get("rewarded_at", lengths).tolist()
+        self._began_late = state.get("began_late", np.zeros(len(self), np.bool_)).tolist()
         observations = []
         for index, environment in enumerate(self._environments):
             prefix = f"{index}/"

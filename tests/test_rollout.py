@@ -240,6 +240,20 @@ def test_the_parts_of_a_rollout_are_all_of_it_and_none_is_large(games: int, leng
     assert [part.stop - part.start for part in rollout.parts()] == expected
 
 
+@pytest.mark.parametrize("lives_end_episodes", [True, False])
+def test_a_game_that_stalls_is_over_as_if_its_last_life_were_lost(lives_end_episodes: bool) -> None:
+    config = make_config(7, stall_steps=3, life_loss_penalty=1.0, terminal_on_life_loss=lives_end_episodes)
+    stalling, other = ScriptedGame(ON, Step(2.0), ON, ON, ON, ON), ScriptedGame(*[Step(1.0)] * 8)
+    rollout, finished, _ = collect(config, stalling, other)
+    assert column(rollout.rewards) == [0, 2, 0, 0, -1, 0, 2]
+    assert column(rollout.ended) == [False] * 4 + [True, False, False]
+    assert column(rollout.next_values)[4] == 0
+    assert finished == [FinishedGame(episode_return=2.0, episode_length=5, truncated=True)]
+    assert stalling.games == 1
+    assert other.games == 0
+    assert not any(column(rollout.ended, 1))
+
+
 def test_finished_games_are_handed_out_once() -> None:
     games = ScriptedGame(Step(1.0, terminated=True)), ScriptedGame(Step(2.0), CUT, name=1)
     collector = RolloutCollector(make_config(2), games, seed=0)
