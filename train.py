@@ -2,6 +2,7 @@
 """Train an agent: python train.py --threads 8."""
 
 import argparse
+import gc
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -108,7 +109,9 @@ def main() -> int:
 
     from breakout_a3c.trainer import Trainer
 
-    return Trainer(replace(plan, wandb=options.wandb), context).run()
+    code = Trainer(replace(plan, wandb=options.wandb), context).run()
+    gc.freeze()  # or Python's last collection would look at all of torch, for a second after Ctrl-C
+    return code
 
 
 if __name__ == "__main__":

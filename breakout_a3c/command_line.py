@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import gc
 import io
 import os
 import sys
@@ -46,7 +45,6 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         pass  # whoever read our output has left
-    gc.freeze()  # or Python's last collection would look at all of torch for a second
     sys.exit(flush_output() or code)
 
 

@@ -84,6 +84,13 @@ def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkp
     assert not {"auto-FIRE", "no-ops", "sticky", "frame cap"} & set(rows)
 
 
+def test_a_recorded_beginning_leaves_nothing_to_complain_of(checkpoint_path: Path, tmp_path: Path) -> None:
+    """The emulator's bindings would list on stderr what still lives when Python ends."""
+    done = run(checkpoint_path, "--record", tmp_path / "game.gif", "--seconds", 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
 def test_cartpole_is_recorded(cartpole_checkpoint_path: Path, tmp_path: Path) -> None:
     done = run(cartpole_checkpoint_path, "--record", tmp_path / "pole.gif", "--episodes", 2)
     assert done.returncode == 0, done.stderr

@@ -43,6 +43,7 @@ def finish(training: subprocess.Popen[str], code: int) -> str:
     output, _ = training.communicate(timeout=100)
     assert training.returncode == code, output
     assert "Traceback" not in output
+    assert "leaked" not in output, "as nanobind says of what is not cleared up"
     return output
 
 
