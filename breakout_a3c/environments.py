@@ -5,6 +5,7 @@ never fires stalls; after 65,535 frames it serves none at all; and an unseeded e
 with the time in seconds, so that games which start together are the same game.
 """
 
+import atexit
 import difflib
 import json
 import math
@@ -31,6 +32,7 @@ cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than i
 REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
 # Of a ROM's games after 1, 2, ... frames, the last one left out; see AtariGame._start_after.
 STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
+atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls leaked, on stderr
 NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
 
 GameState = dict[str, NDArray[Any]]  # all that the rest of a game, and the games after it, depend on
