@@ -14,7 +14,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.processes import process_context
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
-    from breakout_a3c.trainer import TrainingPlan
+    from breakout_a3c.plan import TrainingPlan
 
 DEFAULT_PRESET = "breakout"
 
@@ -47,7 +47,7 @@ def new_plan(options: argparse.Namespace) -> "TrainingPlan":
     """Plan a new run, from fresh weights or from those of a model."""
     from breakout_a3c.checkpoints import RUN_NAME
     from breakout_a3c.models import load_weights
-    from breakout_a3c.trainer import TrainingPlan
+    from breakout_a3c.plan import TrainingPlan
 
     config = with_options(PRESETS[options.preset], options)
     run = options.run or f"{options.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -66,7 +66,7 @@ def new_plan(options: argparse.Namespace) -> "TrainingPlan":
 def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
     """Plan to go on with a run; options that were given replace those of its checkpoint."""
     from breakout_a3c.checkpoints import load_checkpoint
-    from breakout_a3c.trainer import TrainingPlan
+    from breakout_a3c.plan import TrainingPlan
 
     checkpoint = load_checkpoint(options.resume)
     config = with_options(checkpoint.config, options)

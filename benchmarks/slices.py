@@ -16,9 +16,9 @@ import psutil
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.models import load_weights
+from breakout_a3c.plan import TrainingPlan, initial_parameters
 from breakout_a3c.processes import Context
 from breakout_a3c.supervisor import Supervisor
-from breakout_a3c.trainer import TrainingPlan, initial_parameters
 
 SETTLE_SECONDS = 1.0
 

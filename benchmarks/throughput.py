@@ -28,11 +28,11 @@ from breakout_a3c.config import PRESETS
 from breakout_a3c.environments import AtariGame, make_environment
 from breakout_a3c.models import load_weights
 from breakout_a3c.networks import ActorCritic
+from breakout_a3c.plan import TrainingPlan, initial_parameters
 from breakout_a3c.processes import Context, process_context, start_process
 from breakout_a3c.reports import ReportSender
 from breakout_a3c.rollout import GameBatch, RolloutCollector
 from breakout_a3c.shared import LocalParameters, SharedParameters
-from breakout_a3c.trainer import TrainingPlan, initial_parameters
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors"

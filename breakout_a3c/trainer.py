@@ -4,10 +4,9 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 """
 
 import math
-import shlex
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -21,21 +20,18 @@ from breakout_a3c.checkpoints import (
     MAX_PLAY_BYTES,
     Checkpoint,
     RunFolder,
-    check_fits,
     command_line,
     program_versions,
 )
 from breakout_a3c.clocks import Clock, Speedometer
-from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.console import TrainingConsole, TrainingStatus
-from breakout_a3c.environments import make_environment
 from breakout_a3c.evaluator import Evaluation, Evaluator
+from breakout_a3c.guidance import announcement, farewell
 from breakout_a3c.metrics import MetricsWriter, TrainingStatistics, mirror_to_wandb
 from breakout_a3c.networks import resolve_precision
+from breakout_a3c.plan import TrainingPlan, initial_parameters, resumed_play_states
 from breakout_a3c.processes import HANDLED_SIGNALS, Context
 from breakout_a3c.reports import WorkerReport
-from breakout_a3c.rollout import make_network
-from breakout_a3c.shared import SharedParameters
 from breakout_a3c.supervisor import Supervisor, WorkersCannotRun
 
 AVERAGE_SECONDS = 0.5
@@ -51,24 +47,6 @@ NOT_FINITE_ADVICE = (
     "was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or "
     "--reward-scale."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """What to train, where to write, and what to start from.
-
-    ``resume`` continues that run with its counters and curves; of ``initial``, only the weights are
-    used, for a new run. Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
-    """
-
-    config: TrainConfig
-    run: str
-    checkpoints: Path
-    runs: Path
-    resume: Checkpoint | None = None
-    initial: Checkpoint | None = None
-    source: Path = Path()
-    wandb: bool = False
 
 
 class Trainer:
@@ -181,11 +159,11 @@ class Trainer:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
             self._evaluator.hang_up()
         self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
-        minutes = self._shared.minutes()
         learned = self._shared.total_steps() > self._first_step
         path = self._save() if learned else None
         self._write_metrics()
         self._show_status()
+        status = self._status()
         if path and self._done() and self._config.eval_minutes:
             self._evaluate_last()
         self._evaluator.close()
@@ -195,35 +173,8 @@ class Trainer:
         if not learned:
             self._console.say("Stopped before anything was learned: nothing was saved.")
         elif path:
-            self._say_goodbye(path, minutes)
+            self._console.say(farewell(self._plan, status, path, self._folder.best_path, self._best_evaluation))
         return path is not None or not learned
-
-    def _say_goodbye(self, path: Path, minutes: float) -> None:
-        """Tell where everything lies after ``minutes`` of training, and what to type next."""
-        steps, config, plan = self._shared.total_steps(), self._config, self._plan
-        say = self._console.say
-        say(
-            f"{'Done' if self._done() else 'Stopped'} after {steps:,} agent steps, {self._statistics.games:,} games "
-            f"and {minutes:.1f} minutes; mean score of the last {len(self._statistics.recent_returns)} games: "
-            f"{self._statistics.mean_return():.1f}."
-        )
-        go_on = f"python train.py --resume {quote(path)}"
-        for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
-            go_on += f" {option} {quote(folder)}" if folder != default else ""
-        if config.total_steps and steps >= config.total_steps:
-            go_on += f" --total-steps {2 * config.total_steps}"
-        if config.max_minutes and minutes >= config.max_minutes:
-            go_on += f" --max-minutes {2 * config.max_minutes:g}"
-        if config.max_episodes and self._shared.total_games() >= config.max_episodes:
-            go_on += f" --max-episodes {2 * config.max_episodes}"
-        say(f"saved:     {path}")
-        if self._best_evaluation is not None:
-            say(f"best:      {self._folder.best_path}, mean score {self._best_evaluation:.1f} in its evaluation")
-        say(f"see it:    python play.py {quote(path)} --render")
-        say(f"measure:   python play.py {quote(path)} --episodes 100")
-        say(f"curves:    {tensorboard(plan.runs)}")
-        say(f"picture:   python -m breakout_a3c.curves {quote(plan.runs / plan.run)}")
-        say(f"go on:     {go_on}")
 
     def _write_metrics(self) -> None:
         scalars = self._statistics.take_scalars()
@@ -248,27 +199,28 @@ class Trainer:
     def _show_status(self) -> None:
         self._tell_trouble()
         self._speed.note()
+        self._console.update(self._status())
+
+    def _status(self) -> TrainingStatus:
         steps_per_second, _ = self._speed.rates()
-        self._console.update(
-            TrainingStatus(
-                progress=self._shared.progress(),
-                minutes=self._shared.minutes(),
-                minutes_left=self._minutes_left(steps_per_second),
-                steps=self._shared.total_steps(),
-                steps_per_second=steps_per_second,
-                frame_skip=self._config.frame_skip,
-                games=self._statistics.games,
-                mean_return=self._statistics.mean_return(),
-                best_return=self._statistics.best_return,
-                evaluation=self._last_evaluation,
-                entropy=self._entropy,
-                workers_alive=self._supervisor.alive,
-                workers=self._config.actor_learners,
-                deaths=self._supervisor.deaths,
-                updates_not_finite=self._statistics.updates_not_finite,
-                memory_mb=self._memory_mb,
-                minutes_since_checkpoint=(time.monotonic() - self._saved_at) / 60,
-            )
+        return TrainingStatus(
+            progress=self._shared.progress(),
+            minutes=self._shared.minutes(),
+            minutes_left=self._minutes_left(steps_per_second),
+            steps=self._shared.total_steps(),
+            steps_per_second=steps_per_second,
+            frame_skip=self._config.frame_skip,
+            games=self._statistics.games,
+            mean_return=self._statistics.mean_return(),
+            best_return=self._statistics.best_return,
+            evaluation=self._last_evaluation,
+            entropy=self._entropy,
+            workers_alive=self._supervisor.alive,
+            workers=self._config.actor_learners,
+            deaths=self._supervisor.deaths,
+            updates_not_finite=self._statistics.updates_not_finite,
+            memory_mb=self._memory_mb,
+            minutes_since_checkpoint=(time.monotonic() - self._saved_at) / 60,
         )
 
     def _tell_trouble(self) -> None:
@@ -374,32 +326,6 @@ class Trainer:
         self._tell_trouble()
 
 
-def announcement(plan: TrainingPlan) -> str:
-    """Say what is about to happen, how long it takes, and how to stop it."""
-    config = plan.config
-    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
-    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
-    limits.append(f"{config.max_episodes:,} games" if config.max_episodes else "")
-    length = " or ".join(filter(None, limits)) or "no limit"
-    learners = "one learner" if config.actor_learners == 1 else f"{config.actor_learners} actor-learners"
-    return (
-        f"Training {config.game} by {config.algorithm.upper()} with {learners} x {config.games_each} games.\n"
-        f"Length: {length}. Ctrl-C stops and saves.\n"
-        f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
-        f"Curves: {tensorboard(plan.runs)}"
-    )
-
-
-def tensorboard(runs: Path) -> str:
-    """Return what to type for the curves, and where they are laid out."""
-    return f"tensorboard --logdir {quote(runs)}, then http://localhost:6006/#custom_scalars"
-
-
-def quote(path: Path) -> str:
-    """Return a path as a shell wants it typed."""
-    return shlex.quote(str(path))
-
-
 def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
     """Return tags and values for TensorBoard."""
     lengths = [game.episode_length for game in evaluation.result.games]
@@ -409,35 +335,6 @@ def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
         "eval/truncated_games": sum(game.truncated for game in evaluation.result.games),
         "eval/cpu_share": evaluation.cpu_share,
     }
-
-
-def initial_parameters(plan: TrainingPlan) -> SharedParameters:
-    """Return what the actor-learners share at the start: fresh, resumed, or from a model.
-
-    Raises:
-        UserError: If there is no such game, or the weights do not fit the network.
-    """
-    torch.manual_seed(plan.config.seed)
-    environment = make_environment(plan.config)
-    network = make_network(plan.config, environment)
-    environment.close()
-    shared = SharedParameters.of_network(network, plan.config)
-    source = plan.resume or plan.initial
-    if source is not None:
-        check_fits(source, shared.parameters.numel(), plan.source)
-        shared.parameters.copy_(source.parameters if plan.resume else source.averaged_parameters)
-    if plan.resume is not None:
-        averages = (plan.resume.square_average, plan.resume.gradient_average)
-        counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)
-        shared.restore(averages, counts, plan.resume.minutes)
-    return shared
-
-
-def resumed_play_states(plan: TrainingPlan) -> dict[int, Tensor]:
-    """Return where the games of the actor-learners stood that go on with as many of them."""
-    if plan.resume is None or plan.resume.config.games_each != plan.config.games_each:
-        return {}
-    return dict(enumerate(plan.resume.play_states))
 
 
 def tree_memory_mb() -> float:

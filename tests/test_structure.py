@@ -13,9 +13,9 @@ ORDER = [
     "returns", "losses", "networks",
     "preprocessing", "environments", "late_starts", "rollout",
     "shared", "averaging", "clocks", "pipes", "reports", "actor_learner",
-    "checkpoints", "models", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
+    "checkpoints", "models", "plan", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
     "recording", "viewer", "server", "evaluator",
-    "metrics", "console", "supervisor", "trainer", "curves",
+    "metrics", "console", "guidance", "supervisor", "trainer", "curves",
 ]  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 

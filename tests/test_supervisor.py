@@ -66,6 +66,13 @@ def make(target: object, play_states: dict[int, Tensor] | None = None) -> tuple[
     return supervisor, shared
 
 
+def let_all_work(supervisor: Supervisor, shared: SharedParameters) -> None:
+    """Wait until each worker has made another update."""
+    updates = shared.updates.clone()
+    while not (shared.updates > updates).all():
+        supervisor.poll(0.05)
+
+
 def test_three_deaths_without_an_update_end_the_run() -> None:
     supervisor, _ = make(crash)
 
@@ -83,14 +90,13 @@ def test_three_deaths_without_an_update_end_the_run() -> None:
 def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
     supervisor, shared = make(work_until_told)
     for deaths in range(1, 6):
-        updates = shared.updates.clone()
-        while not (shared.updates > updates).all():
-            supervisor.poll(0.05)
+        let_all_work(supervisor, shared)
         os.kill(supervisor.process_ids()[0], signal.SIGKILL)
         while supervisor.deaths < deaths:
             supervisor.poll(0.05)
         assert supervisor.alive == 2
         assert "exit code -9" in supervisor.error
+    let_all_work(supervisor, shared)
     reports = supervisor.stop()
     assert supervisor.alive == 0
     assert all(isinstance(report, WorkerReport) for report in reports)

@@ -20,7 +20,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
 from breakout_a3c.evaluator import NICENESS
 from breakout_a3c.metrics import LAYOUT
-from breakout_a3c.trainer import TrainingPlan, initial_parameters
+from breakout_a3c.plan import TrainingPlan, initial_parameters
 from tests.starting import IMPORTS_CPU_SECONDS, IMPORTS_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -55,7 +55,9 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 def first_checkpoint(folder: Path) -> Callable[[], bool]:
-    return (folder / "checkpoints" / "latest.pt").exists
+    """Return what tells whether anything that was learned is saved; under spawn, a checkpoint may come before that."""
+    latest = folder / "checkpoints" / "latest.pt"
+    return lambda: latest.exists() and latest.resolve().stem != "step_000000000000"
 
 
 def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -223,10 +225,10 @@ def test_a_run_in_two_parts_learns_bit_for_bit_what_it_learns_at_once(tmp_path: 
     parts.mkdir()
     finish(start(whole, *alone, "--run", "run"), 0)
     training = start(parts, *alone, "--run", "run", "--checkpoint-minutes", "0.005")
-    latest = parts / "checkpoints" / "latest.pt"
-    wait_for(latest.exists)
+    wait_for(first_checkpoint(parts))
     training.terminate()
     finish(training, 143)
+    latest = parts / "checkpoints" / "latest.pt"
     first = load_checkpoint(latest)
     assert 0 < first.steps < 4000
     finish(start(parts, *alone, "--resume", "checkpoints/latest.pt"), 0)

@@ -25,11 +25,12 @@ from breakout_a3c import metrics, trainer
 from breakout_a3c.checkpoints import RunFolder, load_checkpoint
 from breakout_a3c.config import PRESETS
 from breakout_a3c.console import TrainingConsole
+from breakout_a3c.plan import TrainingPlan
 from breakout_a3c.processes import process_context, start_process
-from breakout_a3c.trainer import Trainer, TrainingPlan
+from breakout_a3c.trainer import Trainer
 from tests.starting import START_METHOD
 from tests.test_checkpoints import small_checkpoint
-from tests.test_training import wait_for
+from tests.test_training import first_checkpoint, wait_for
 from tests.torture.effort import rounds
 
 # TensorBoard writes in a thread; its traceback would be no sentence.
@@ -182,7 +183,7 @@ def train_while(disk: Disk, script: Callable[[], None]) -> int:
 
     def run_script() -> None:
         try:
-            wait_for((disk.path / "checkpoints" / "latest.pt").exists)
+            wait_for(first_checkpoint(disk.path))
             script()
         finally:
             os.kill(os.getpid(), signal.SIGINT)
