@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from breakout_a3c.command_line import Parser, number, run_program
-from breakout_a3c.config import CHECKPOINTS
+from breakout_a3c.config import CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.errors import UserError
 
 HERE = Path(__file__).resolve().parent
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from breakout_a3c.viewer import Window
 
 DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", HERE / "models" / "breakout.safetensors")  # the first that is there
-MAX_EPISODES = 10_000  # each seed of the protocol has as many games
-MAX_SEED = 99_999
 PROGRESS_SECONDS = 10.0  # between two lines where there is no terminal
 
 # Name of a row: its key in the report, and how its value is shown.
@@ -89,7 +87,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--episodes",
         metavar="N",
-        type=number_between(int, 1, MAX_EPISODES),
+        type=number_between(int, 1, GAMES_PER_SEED),
         help="full games to play [evaluation: 100, recording: 1, window: until it is closed]",
     )
     parser.add_argument(
@@ -110,7 +108,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--seed",
         metavar="N",
-        type=number_between(int, 0, MAX_SEED),
+        type=number_between(int, 0, PROTOCOL_SEEDS - 1),
         default=0,
         help="which set of games is played: each seed has its own [0]",
     )
@@ -182,12 +180,12 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
     with make_display(controls) as display, suppress(KeyboardInterrupt):
         from breakout_a3c.playing import Player
 
-        agent, protocol = load(options, default_episodes=MAX_EPISODES)
+        agent, protocol = load(options, default_episodes=GAMES_PER_SEED)
         player = Player(agent.network, agent.checkpoint.config, protocol, controls)
         scores = player.scores
         if options.serve:
             print(f"Watch it at http://127.0.0.1:{options.serve} - Ctrl-C ends it.", flush=True)
-        games = range(options.episodes) if options.episodes else itertools.cycle(range(MAX_EPISODES))
+        games = range(options.episodes) if options.episodes else itertools.cycle(range(GAMES_PER_SEED))
         for game in games:
             if not display.show(player.play(game), player.frames_per_second):
                 break

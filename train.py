@@ -85,11 +85,16 @@ def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) ->
     """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
     for name in ("game", "network", "actions", "separate_value_network"):
         if getattr(found, name) != getattr(wanted, name):
-            option = name.replace("_", "-")
-            raise UserError(
-                f"{path} was trained with --{option} {getattr(found, name)}, not {getattr(wanted, name)}: "
-                f"give --{option} {getattr(found, name)}, or start without it."
-            )
+            trained, given = (as_option(name, getattr(config, name)) for config in (found, wanted))
+            raise UserError(f"{path} was trained with {trained}, not {given}: give {trained}, or start without it.")
+
+
+def as_option(name: str, value: str | bool) -> str:
+    """Return how a setting is typed."""
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option} {value}"
 
 
 def main() -> int:

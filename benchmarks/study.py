@@ -5,21 +5,16 @@ schedules of the whole training; its score against steps is kept, and how well i
 Steps, not minutes: two of them may then run at a time, beside other work. What a change costs in time is measured
 by ``throughput.py``, alone on the machine. What is done is kept in ``results/study``, so that the script can be
 stopped and called again.
-
-A change that is no option is a patch in ``study/`` to the commit that its name begins with.
 """
 
 import argparse
-import io
 import json
 import shlex
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,75 +37,59 @@ PROTOCOL = Protocol(episodes=30, seed=900)
 CURVE_POINTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Options of train.py, and a patch to its code where they are not enough."""
-
-    options: str = ""
-    patch: str = ""
-
-
-RECIPES: dict[str, Recipe] = {
-    "preset": Recipe(),
-    "newest parameters play": Recipe("--average-steps 0"),
-    "average over 400,000 steps": Recipe("--average-steps 400000"),
-    "rollout 10": Recipe("--rollout-length 10"),
-    "rollout 20": Recipe("--rollout-length 20"),
-    "rollout 40": Recipe("--rollout-length 40"),
-    "rollout 20, learning rate 2e-3": Recipe("--rollout-length 20 --learning-rate 2e-3"),
-    "rollout 40, learning rate 2e-3": Recipe("--rollout-length 40 --learning-rate 2e-3"),
-    "rollout 20, lambda 1": Recipe("--rollout-length 20 --gae-lambda 1"),
-    "rollout 20, 8 games": Recipe("--rollout-length 20 --envs-per-thread 8"),
-    "rollout 20, gamma 0.995": Recipe("--rollout-length 20 --gamma 0.995"),
-    "rollout 20, Adam 3e-4": Recipe("--rollout-length 20 --optimizer adam --learning-rate 3e-4 --rmsprop-alpha 0.999"),
-    "8 games": Recipe("--envs-per-thread 8"),
-    "32 games": Recipe("--envs-per-thread 32"),
-    "lambda 1": Recipe("--gae-lambda 1"),
-    "gamma 0.995": Recipe("--gamma 0.995"),
-    "learning rate 7e-4": Recipe("--learning-rate 7e-4"),
-    "learning rate 1.4e-3": Recipe("--learning-rate 1.4e-3"),
-    "learning rate 2e-3": Recipe("--learning-rate 2e-3"),
-    "alpha 0.999": Recipe("--rmsprop-alpha 0.999"),
-    "Adam 3e-4": Recipe("--optimizer adam --learning-rate 3e-4 --rmsprop-alpha 0.999"),
-    "clip at 0.1": Recipe("--max-grad-norm 0.1"),
-    "clip at 40": Recipe("--max-grad-norm 40"),
-    "entropy 0.003": Recipe("--entropy-coef 0.003"),
-    "entropy 0.02": Recipe("--entropy-coef 0.02"),
-    "value coefficient 0.25": Recipe("--value-coef 0.25"),
-    "network nature": Recipe("--network nature"),
-    "4 actions": Recipe("--actions minimal"),
-    "a lost life is no end": Recipe("--no-terminal-on-life-loss"),
-    "horizon 4M": Recipe("--total-steps 4000000"),
-    "horizon 16M": Recipe("--total-steps 16000000"),
+STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
+RECIPES = {  # options of train.py
+    "preset": "",
+    "newest parameters play": "--average-steps 0",
+    "average over 400,000 steps": "--average-steps 400000",
+    "rollout 10": "--rollout-length 10",
+    "rollout 20": "--rollout-length 20",
+    "rollout 40": "--rollout-length 40",
+    "rollout 20, learning rate 2e-3": "--rollout-length 20 --learning-rate 2e-3",
+    "rollout 40, learning rate 2e-3": "--rollout-length 40 --learning-rate 2e-3",
+    "rollout 20, lambda 1": "--rollout-length 20 --gae-lambda 1",
+    "rollout 20, 8 games": "--rollout-length 20 --envs-per-thread 8",
+    "rollout 20, gamma 0.995": "--rollout-length 20 --gamma 0.995",
+    "rollout 20, Adam 3e-4": "--rollout-length 20 --optimizer adam --learning-rate 3e-4 --rmsprop-alpha 0.999",
+    "8 games": "--envs-per-thread 8",
+    "32 games": "--envs-per-thread 32",
+    "lambda 1": "--gae-lambda 1",
+    "gamma 0.995": "--gamma 0.995",
+    "learning rate 7e-4": "--learning-rate 7e-4",
+    "learning rate 1.4e-3": "--learning-rate 1.4e-3",
+    "learning rate 2e-3": "--learning-rate 2e-3",
+    "alpha 0.999": "--rmsprop-alpha 0.999",
+    "Adam 3e-4": "--optimizer adam --learning-rate 3e-4 --rmsprop-alpha 0.999",
+    "clip at 0.1": "--max-grad-norm 0.1",
+    "clip at 40": "--max-grad-norm 40",
+    "entropy 0.003": "--entropy-coef 0.003",
+    "entropy 0.02": "--entropy-coef 0.02",
+    "value coefficient 0.25": "--value-coef 0.25",
+    "network nature": "--network nature",
+    "4 actions": "--actions minimal",
+    "a lost life is no end": "--no-terminal-on-life-loss",
+    "horizon 4M": "--total-steps 4000000",
+    "horizon 16M": "--total-steps 16000000",
 }
 
 
-def unpack(recipe: Recipe, folder: Path) -> Path:
-    """Return the program to run: this one, or the patched one in ``folder``."""
-    root = HERE.parent
-    if not recipe.patch:
-        return root
-    patch = HERE / "study" / recipe.patch
-    archive = subprocess.run(["git", "archive", recipe.patch.split("-")[0]], cwd=root, check=True, capture_output=True)
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    subprocess.run(["git", "apply", "--unsafe-paths", f"--directory={folder}", str(patch)], cwd=folder, check=True)
-    return folder
+def train(recipe: str, seed: int, steps: int, start: Path | None, folder: Path) -> bool:
+    """Train for at least ``steps`` agent steps, from nothing or from a checkpoint, and save.
 
-
-def train(recipe: Recipe, seed: int, steps: int, start: Path | None, folder: Path) -> None:
-    """Train for at least ``steps`` agent steps, from nothing or from a checkpoint, and save."""
-    program = unpack(recipe, folder / "code")
+    Returns:
+        Whether that went well; if not, as where a recipe's network does not fit the checkpoint, train.py says why.
+    """
     beginning = ["--resume", str(start.resolve())] if start else ["--run", "run"]
     command = [
-        sys.executable, "train.py", *beginning, *shlex.split(recipe.options), "--seed", str(seed),
+        sys.executable, "train.py", *beginning, *shlex.split(recipe), "--seed", str(seed),
         "--eval-minutes", "0", "--checkpoints", str(folder / "checkpoints"), "--runs", str(folder / "runs"),
     ]  # fmt: skip
     last = steps + (load_checkpoint(start).steps if start else 0)
-    with subprocess.Popen(command, cwd=program, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None and steps_so_far(folder / "runs") < last:
             time.sleep(2)
         process.send_signal(signal.SIGTERM)
+    return process.returncode in (0, STOPPED_BY_SIGTERM)
 
 
 def steps_so_far(runs: Path) -> float:
@@ -174,9 +153,11 @@ def main() -> None:
             if path.exists():
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                train(RECIPES[name], seed, options.steps, options.start, Path(folder))
+                if not train(RECIPES[name], seed, options.steps, options.start, Path(folder)):
+                    print(f"{name}, seed {seed}: train.py refuses it", flush=True)
+                    continue
                 result = result_of(context, Path(folder))
-            write_result({"recipe": name, "options": RECIPES[name].options, "seed": seed} | result, path)
+            write_result({"recipe": name, "options": RECIPES[name], "seed": seed} | result, path)
             print(f"{name}, seed {seed}: {result['evaluation']['mean']:.0f}", flush=True)
     print_table(stage, options.seeds)
 

@@ -96,7 +96,7 @@ def differentiate(
     """
     losses = []
     for rows in rollout.parts():
-        logits, values = network.replay(rollout.observations[rows].flatten(0, 1), rollout.layer_outputs_of(rows))
+        logits, values = network.reuse(rollout.observations[rows].flatten(0, 1), rollout.layer_outputs_of(rows))
         part = actor_critic_losses(
             logits,
             values,

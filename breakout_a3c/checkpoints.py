@@ -69,16 +69,21 @@ class Checkpoint:
 
 
 def program_versions() -> dict[str, str]:
-    """Return the versions of what computes, and the commit of this program where there is one."""
+    """Return the versions of what computes, and the commit of this program, -dirty where its code differs from that."""
     import ale_py
     import numpy
 
-    here = Path(__file__).resolve().parent
-    git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    git = ["git", "-C", str(Path(__file__).resolve().parent)]
+    head, changes = [*git, "rev-parse", "--short=12", "HEAD"], [*git, "diff", "--name-only", "HEAD", "--", ":(top)*.py"]
     try:
-        commit = subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+        commit, changed = (
+            subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+            for command in (head, changes)
+        )
     except (OSError, subprocess.SubprocessError):
-        commit = ""
+        commit, changed = "", ""
+    if changed:
+        commit += "-dirty"
     return {
         "commit": commit or "unknown",
         "python": platform.python_version(),

@@ -20,6 +20,8 @@ Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
+GAMES_PER_SEED = 10_000  # of an evaluation
+PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")  # where trainings write, unless told otherwise
 
 
@@ -65,7 +67,12 @@ class TrainConfig:
         30, "random no-op frames at a game's start, 1 to this many; 0: none (Mnih et al. 2015)", GAME, low=0, high=1000
     )
     sticky: float = option(
-        0.0, "probability that the emulator repeats the last action (Machado et al. 2018: 0.25)", GAME, low=0, high=1
+        0.0,
+        "probability that the emulator repeats the last action, in the evaluations beside the training, too "
+        "(Machado et al. 2018: 0.25)",
+        GAME,
+        low=0,
+        high=1,
     )
     auto_fire: bool = option(True, "press FIRE for each new life, as extra frames inside the game", GAME)
     terminal_on_life_loss: bool = option(
@@ -133,7 +140,7 @@ class TrainConfig:
     envs_per_thread: int = option(
         16,
         "games that each actor-learner of a3c plays at once (by measurement, benchmarks/README.md); "
-        "1 is the paper's, where a rollout ends with the game",
+        "1 is the paper's, where a rollout ends with the game or the life",
         SIZE,
         low=1,
         high=1024,
@@ -259,6 +266,8 @@ class TrainConfig:
             raise UserError(
                 f"late_starts are counted in Breakout's points, and the game is {self.game}: leave out --late-starts."
             )
+        if self.sticky and self.game == CARTPOLE:
+            raise UserError("--sticky is for Atari games: leave it out for cartpole.")
         if self.optimizer == "adam" and self.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
@@ -349,12 +358,13 @@ PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
     # Mnih et al. 2016 with the details that its author confirmed to the authors of async-rl, whose
-    # value loss is 0.5 * (R - V)^2 / 2.
+    # value loss is 0.5 * (R - V)^2 / 2; only the weights begin otherwise, as in OpenAI baselines.
     "paper": replace(
         BREAKOUT,
         actions="minimal",
         auto_fire=False,
         life_loss_penalty=0.0,
+        precision="float32",
         envs_per_thread=1,
         final_rollout_length=None,
         gae_lambda=1.0,
@@ -403,7 +413,7 @@ PRESETS: dict[str, TrainConfig] = {
 
 
 def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
-    """Rebuild a config that ``to_dict`` wrote.
+    """Rebuild a config that ``to_dict`` wrote; what an older version did not know has its default.
 
     Args:
         values: Field names and values.

@@ -22,7 +22,7 @@ class TrainingStatus:
 
     progress: float
     minutes: float
-    minutes_left: float  # nan until it can be told
+    minutes_left: float  # inf until it can be told
     steps: int
     steps_per_second: float
     frame_skip: int

@@ -1,4 +1,4 @@
-"""The games as gymnasium environments: raw rewards, raw game ends; nothing of the learner's tricks.
+"""The games as gymnasium environments: raw rewards, raw game ends.
 
 Facts about the emulator that shape this file: Breakout serves a ball only on FIRE, so a policy that
 never fires stalls; after 65,535 frames it serves none at all; and an unseeded emulator seeds itself
@@ -67,6 +67,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             actions stick.
         refill_on_life_loss: Begin a fresh stack of frames with each life.
         max_episode_frames: Emulator frames after which the game is truncated.
+        render_mode: ``rgb_array``, or None.
 
     Raises:
         UserError: If ale-py has no such game for one player.

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import GAMES_PER_SEED, TrainConfig
 from breakout_a3c.environments import make_environment
 from breakout_a3c.networks import ActorCritic
 from breakout_a3c.rollout import FinishedGame
 
-MAX_SEED = 100_000
 GAMES_AT_ONCE = 16
 
 
@@ -27,7 +26,7 @@ class Protocol:
     """How games are played for a published score; action set and auto-FIRE are the model's own."""
 
     episodes: int = 100
-    seed: int = 0  # 0 to MAX_SEED - 1; each has games of its own
+    seed: int = 0  # each has games of its own
     greedy: bool = False
     sticky: float = 0.0
     max_noops: int = 30
@@ -35,7 +34,7 @@ class Protocol:
 
     def game_seeds(self) -> list[int]:
         """Return one seed a game: odd ones, where training has the even ones."""
-        return [2 * (self.seed * 10_000 + game) + 1 for game in range(self.episodes)]
+        return [2 * (self.seed * GAMES_PER_SEED + game) + 1 for game in range(self.episodes)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import PROTOCOL_SEEDS, TrainConfig
 from breakout_a3c.drawing import Scene
 from breakout_a3c.environments import make_environment
 from breakout_a3c.errors import UserError
-from breakout_a3c.evaluation import MAX_SEED, EvaluationResult, Protocol, evaluate
+from breakout_a3c.evaluation import EvaluationResult, Protocol, evaluate
 from breakout_a3c.networks import ActorCritic, resolve_precision
 from breakout_a3c.pipes import Inbox, send_in_parts
 from breakout_a3c.playing import Player
@@ -103,7 +103,7 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
         network = make_network(config, environment)
         environment.close()
         local = LocalParameters(network, resolve_precision(config.precision))
-        protocol = Protocol(episodes=config.eval_episodes, seed=MAX_SEED)
+        protocol = Protocol(episodes=config.eval_episodes, seed=PROTOCOL_SEEDS, sticky=config.sticky)
         while True:
             throttle.off = pipe.recv()
             local.pull(snapshot)

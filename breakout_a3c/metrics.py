@@ -1,7 +1,8 @@
 """The numbers of a run: gathered from the actor-learners' reports, written to TensorBoard.
 
 Tags are those of Stable-Baselines3, so that runs of both lie in one chart; ``async/`` is what only
-A3C has. The x axis is agent steps.
+A3C has. The x axis is agent steps. A resume goes on with the count of games and of updates; those of truncated
+games, of updates that were not finite, of workers replaced and reports dropped begin anew.
 """
 
 import math

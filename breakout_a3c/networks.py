@@ -16,10 +16,17 @@ class KnownConvolution(torch.autograd.Function):
     """ReLU of a convolution whose output is known from acting: only its gradient is computed."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor, stride: tuple[int, int]
-    ) -> Tensor:  # all (B, C, H, W), channels-last
-        """Return ``output``."""
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor, stride: tuple[int, int]) -> Tensor:
+        """Return ``output``.
+
+        Args:
+            ctx: What ``backward`` needs.
+            x: ``(B, c, h, w)``, channels-last.
+            weight: ``(C, c, k, k)``.
+            bias: ``(C,)``.
+            output: ``(B, C, H, W)``, channels-last.
+            stride: Of both directions.
+        """
         ctx.save_for_backward(x, weight, output)
         ctx.stride = stride
         return output.view_as(output)
@@ -95,6 +102,9 @@ class ConvTrunk(nn.Module):
         in_channels, side = 4, 84
         self._convolutions: list[nn.Conv2d] = []
         for out_channels, kernel, stride in layers:
+            assert kernel % stride == (side - kernel) % stride == 0, (
+                f"a kernel of {kernel} by steps of {stride} leaves pixels over, of the kernel or of a side of {side}"
+            )  # see convolution_input_gradient
             self._convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
             in_channels, side = out_channels, (side - kernel) // stride + 1
         self.convolutions = nn.ModuleList(self._convolutions)
@@ -115,7 +125,7 @@ class ConvTrunk(nn.Module):
         outputs.append(self.dense(channels_last_flat(x)).relu_())
         return outputs
 
-    def replay(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
         """Return the features ``(B, num_features)`` that ``forward`` computed, differentiably.
 
         Exact as long as the parameters have not changed since; the forward pass is not repeated.
@@ -153,7 +163,7 @@ class DenseTrunk(nn.Module):
         """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
         return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
 
-    def replay(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
         """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
         x = observations.to(self.dense.weight.dtype)
         return known_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
@@ -225,20 +235,31 @@ class ActorCritic(nn.Module):
         return logits, values
 
     def act(self, observations: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return logits, values and the outputs of the trunks' layers, for ``replay``."""
+        """Return logits ``(B, A)``, values ``(B,)`` and, for ``reuse``, what each layer put out.
+
+        Args:
+            observations: ``(B, *observation)``.
+
+        Returns:
+            The third are ``(B, ...)``, the policy's trunk before the value's where there are two.
+        """
         outputs = [trunk(observations) for trunk in self._trunks]
         logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
         return logits, values, list(itertools.chain(*outputs))
 
-    def replay(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return what ``act`` returned for ``observations``, differentiably.
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the logits ``(B, A)`` and values ``(B,)`` that ``act`` returned, differentiably.
 
         The local parameters do not change during a rollout, so what acting computed serves the
         gradient, too: exact, and a forward pass is saved.
+
+        Args:
+            observations: ``(B, *observation)``.
+            outputs: What each layer put out for them.
         """
         depth = len(outputs) // len(self._trunks)
         features = [
-            trunk.replay(observations, outputs[i * depth : (i + 1) * depth]) for i, trunk in enumerate(self._trunks)
+            trunk.reuse(observations, outputs[i * depth : (i + 1) * depth]) for i, trunk in enumerate(self._trunks)
         ]
         logits, values = self.heads(features[0], features[-1])
         return logits, values

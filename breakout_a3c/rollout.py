@@ -117,7 +117,8 @@ class GameBatch:
         learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
         if reward:
             self._rewarded_at[index] = self._lengths[index]
-        stalled = self._lengths[index] - self._rewarded_at[index] == config.stall_steps
+        steps_since_reward = self._lengths[index] - self._rewarded_at[index]
+        stalled = config.stall_steps is not None and steps_since_reward >= config.stall_steps
         life_lost = info.get("life_lost", False) or stalled
         outcome.rewards[index] = config.reward_scale * (learners_reward - config.life_loss_penalty * life_lost)
         outcome.terminated[index] = game_over or stalled or (config.terminal_on_life_loss and life_lost)
@@ -216,8 +217,8 @@ class Rollout:
 class RolloutCollector:
     """Plays a batch of games by a network's policy, into buffers that are used again.
 
-    With a single game, a rollout ends with the game, as in the paper; with several, a game's end is a
-    mask inside it.
+    With a single game, a rollout ends with the game, or with the life where a lost one is an end, as in the paper;
+    with several, an end is a mask inside it.
 
     Args:
         config: The rollout's length, and how the learner sees rewards and lost lives.
@@ -260,7 +261,12 @@ class RolloutCollector:
     def collect(self, network: ActorCritic, progress: float = 0.0) -> Rollout:
         """Play as many steps as a rollout has at this point of the run, or fewer where a single game ends.
 
-        The returned tensors are overwritten by the next call.
+        Args:
+            network: The policy, whose values go with it.
+            progress: Of the run, 0 to 1.
+
+        Returns:
+            ``(T, B)`` steps; its tensors are overwritten by the next call.
         """
         length = self._config.rollout_length_at(progress)
         self._observations[0] = self._next_observations
@@ -313,7 +319,7 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 def training_seeds(sequence: np.random.SeedSequence, count: int) -> list[int]:
     """Draw even seeds: evaluation has the odd ones."""
-    words = sequence.generate_state(count) >> 1  # 31 bits, as the emulator's seeds are signed
+    words = sequence.generate_state(count) >> 1  # 31 bits, which every generator takes
     return [int(word) & ~1 for word in words]
 
 

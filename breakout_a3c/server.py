@@ -23,7 +23,6 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.recording import RecordingOnDemand
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 8000
 PICTURES_PER_SECOND = 30
 BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "record")
 BOUNDARY = b"picture"
@@ -97,7 +96,6 @@ class Page:
             HOST, port, self._answer, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
         )
         self.port = self._server.port
-        self.address = f"http://{HOST}:{self.port}"
 
     def __enter__(self) -> "Page":
         threading.Thread(target=self._server.serve_forever, name="page", daemon=True).start()

@@ -30,10 +30,10 @@ class SharedParameters:
         assert parameters.dtype == torch.float32, f"shared parameters must be float32, not {parameters.dtype}"
         assert parameters.dim() == 1, f"shared parameters must be one vector, not {tuple(parameters.shape)}"
         self._config = config
-        self.parameters = parameters.clone().share_memory_()
-        self.square_average = torch.zeros_like(self.parameters).share_memory_()
+        self.parameters = parameters.clone().share_memory_()  # (P,) float32
+        self.square_average = torch.zeros_like(self.parameters).share_memory_()  # (P,), of the gradient's squares
         averaged = len(parameters) if config.optimizer == "adam" else 0
-        self.gradient_average = torch.zeros(averaged).share_memory_()
+        self.gradient_average = torch.zeros(averaged).share_memory_()  # (P,) for Adam, else empty
         # One slot a worker, so that no two of them write the same word; the sums are the counts.
         self.steps = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
         self.updates = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()

@@ -18,7 +18,8 @@ from breakout_a3c.reports import WorkerFailure, WorkerReport
 from breakout_a3c.shared import SharedParameters
 
 MAX_FRUITLESS_DEATHS = 3
-STOP_SECONDS = 3.0  # a rollout takes a fraction of a second
+# With the default settings all rollouts take 0.7 s on two fast cores, 2 s on two slow ones.
+STOP_SECONDS = 3.0
 
 
 class WorkersCannotRun(Exception):
@@ -63,6 +64,7 @@ class Supervisor:
         self._play_states = dict(play_states or {})
         self._fruitless_deaths = [0] * config.actor_learners
         self.deaths = 0
+        self.unfinished = 0  # that ``stop`` had to kill
         self.error = ""
         self._workers: dict[Connection, Worker] = {}
 
@@ -160,6 +162,7 @@ class Supervisor:
         deadline = time.monotonic() + STOP_SECONDS
         while self._workers and time.monotonic() < deadline and not hurry():
             reports += self.poll(0.1)
+        self.unfinished = len(self._workers)
         for worker in list(self._workers.values()):
             worker.process.kill()
             self._end(worker)

@@ -41,10 +41,10 @@ MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
 SAVE_RETRY_SECONDS = 60.0
 LAST_EVALUATION_SECONDS = 120.0
 EXIT_FAILED = 1
-MAX_NOT_FINITE = 200  # updates in a row, of all actor-learners
+MAX_NOT_FINITE = 200  # updates, in reports in a row without a finite one
 NOT_FINITE_ADVICE = (
-    f"The last {MAX_NOT_FINITE} gradients were infinite or not a number: none of them was applied, and the training "
-    "was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or "
+    f"The last {MAX_NOT_FINITE} gradients or more were infinite or not a number: none of them was applied, and the "
+    "training was stopped and saved. Go on from an older checkpoint with a smaller --learning-rate, --value-coef or "
     "--reward-scale."
 )
 
@@ -143,7 +143,7 @@ class Trainer:
                 self._show_status()
             if saves.due() and self._save() is None:
                 saves.due_in(SAVE_RETRY_SECONDS)
-            if evaluations.due():
+            if not self._evaluator.busy and evaluations.due():
                 self._request_evaluation()
             self._take_evaluation()
 
@@ -159,6 +159,11 @@ class Trainer:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
             self._evaluator.hang_up()
         self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
+        if self._supervisor.unfinished:
+            self._console.say(
+                f"{self._supervisor.unfinished} of {self._config.actor_learners} actor-learners did not finish their "
+                f"rollouts in time: their games are lost, and --resume begins new ones."
+            )
         learned = self._shared.total_steps() > self._first_step
         path = self._save() if learned else None
         self._write_metrics()
@@ -286,13 +291,11 @@ class Trainer:
         self._saved_at = time.monotonic()
         return path
 
-    def _request_evaluation(self, *, hurry: bool = False) -> bool:
-        """Have the present parameters evaluated, unless others still are; return whether that begins."""
+    def _request_evaluation(self, *, hurry: bool = False) -> None:
+        """Have the present parameters evaluated."""
         checkpoint = self._checkpoint()
-        begun = self._evaluator.request(checkpoint.averaged_parameters, hurry)
-        if begun:
+        if self._evaluator.request(checkpoint.averaged_parameters, hurry):
             self._under_evaluation = checkpoint
-        return begun
 
     def _take_evaluation(self) -> None:
         """Log an evaluation that has ended, and keep its checkpoint if it is the best so far."""
@@ -313,17 +316,19 @@ class Trainer:
                 self._console.say(f"best.pt was NOT written: {error}")
 
     def _evaluate_last(self) -> None:
-        """Evaluate the last parameters, which are the fully annealed ones."""
+        """Evaluate the last parameters, which are the fully annealed ones, before all others and in a hurry."""
         self._console.say("Evaluating the last parameters; Ctrl-C skips it.")
-        requested = False
+        self._evaluator.close()
+        self._request_evaluation(hurry=True)
         deadline = time.monotonic() + LAST_EVALUATION_SECONDS
-        while time.monotonic() < deadline and not self._signals and not self._evaluator.error:
-            requested = requested or self._request_evaluation(hurry=True)
-            self._take_evaluation()
-            if requested and not self._evaluator.busy:
-                break
+        while self._evaluator.busy and not self._signals and time.monotonic() < deadline:
             time.sleep(0.05)
+            self._take_evaluation()
         self._tell_trouble()
+        if self._evaluator.busy and not self._signals:
+            self._console.say(
+                f"The last parameters were NOT evaluated: it takes more than {LAST_EVALUATION_SECONDS:.0f} s."
+            )
 
 
 def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:

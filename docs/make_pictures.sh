@@ -8,7 +8,7 @@ python=.venv/bin/python
 ffmpeg=$($python -c "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())")
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 
-shoot() { # file, page
+shoot() { # file, page, width,height
   chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size="$3" --virtual-time-budget=20000 \
     --screenshot="$1" "$2" >/dev/null 2>&1
 }

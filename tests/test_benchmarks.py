@@ -1,4 +1,4 @@
-"""The benchmarks whose numbers the README quotes still run, on very little."""
+"""Those benchmarks that can be tried on very little still run."""
 
 import json
 import sys

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+import train
 from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
-from breakout_a3c.config import PRESETS, TrainConfig
+from breakout_a3c.config import BREAKOUT, PRESETS, TrainConfig
 from breakout_a3c.errors import UserError
 
 BASE = replace(PRESETS["paper"], threads=3, total_steps=1234)
@@ -193,3 +194,11 @@ def test_a_path_whose_bytes_are_no_text_can_be_printed() -> None:
 def test_a_typing_error_is_answered_without_torch() -> None:
     code = "import sys, breakout_a3c.command_line; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> None:
+    separate = replace(BREAKOUT, separate_value_network=True)
+    with pytest.raises(UserError, match="with --separate-value-network, not --no-separate-value-network: give --sep"):
+        train.require_same_network(separate, BREAKOUT, Path("model"))
+    with pytest.raises(UserError, match="with --network paper, not --network nature: give --network paper, or"):
+        train.require_same_network(BREAKOUT, replace(BREAKOUT, network="nature"), Path("model"))

@@ -44,6 +44,7 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert (paper.rmsprop_alpha, paper.rmsprop_eps, paper.rmsprop_eps_inside_root) == (0.99, 0.1, True)
     assert (paper.entropy_coef, paper.final_entropy_coef, paper.max_grad_norm) == (0.01, 0.01, 40.0)
     assert (paper.actions, paper.auto_fire, paper.loss_reduction, paper.network) == ("minimal", False, "sum", "paper")
+    assert (paper.precision, paper.average_steps, paper.life_loss_penalty) == ("float32", 0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
 
 @pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
-def test_replay_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
+def test_reuse_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
     network: Network, precision: torch.dtype
 ) -> None:
     made, observations = make_network(network), make_observations(network, 6)
@@ -113,11 +113,11 @@ def test_replay_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
     with torch.no_grad():
         parts = [made.act(part) for part in observations.split(2)]
     outputs = [torch.cat(layer) for layer in zip(*(part[2] for part in parts), strict=True)]
-    replayed, repeated = made.replay(observations, outputs), made(observations)
+    reused, repeated = made.reuse(observations, outputs), made(observations)
     for index in (0, 1):
-        torch.testing.assert_close(replayed[index], torch.cat([part[index] for part in parts]))
+        torch.testing.assert_close(reused[index], torch.cat([part[index] for part in parts]))
     gradients = []
-    for logits, values in (replayed, repeated):
+    for logits, values in (reused, repeated):
         loss = (logits.log_softmax(-1)[:, 0] * torch.arange(-2.0, 4.0)).sum() + values.square().sum()
         gradients.append(torch.autograd.grad(loss, list(made.parameters())))
     for ours, autograds in zip(*gradients, strict=True):
@@ -131,11 +131,11 @@ def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Ne
     made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
     observations = make_observations(network, 5)
     logits, values, outputs = made.act(observations)
-    replayed = made.replay(observations, [output.detach() for output in outputs])
-    torch.testing.assert_close(replayed, (logits, values))
+    reused = made.reuse(observations, [output.detach() for output in outputs])
+    torch.testing.assert_close(reused, (logits, values))
     policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
     for loss, concerned, other in ((logits, policy_trunk, value_trunk), (values, value_trunk, policy_trunk)):
-        for output in (loss, replayed[0] if loss is logits else replayed[1]):
+        for output in (loss, reused[0] if loss is logits else reused[1]):
             total = output.square().sum()
             assert all(bool(g.any()) for g in torch.autograd.grad(total, concerned, retain_graph=True))
             grads = torch.autograd.grad(total, other, retain_graph=True, allow_unused=True)

@@ -63,6 +63,9 @@ class ScriptedGame(gymnasium.Env[NDArray[np.float32], int]):
         self.step_in_game += 1
         return self.observe(), step.reward, step.terminated, step.truncated, {"life_lost": step.life_lost}
 
+    def restore(self, state: dict[str, Any]) -> NDArray[np.float32]:
+        return self.observe()
+
 
 ON, DEAD, CUT = Step(), Step(terminated=True), Step(truncated=True)
 
@@ -225,7 +228,7 @@ def test_layer_outputs_are_those_of_the_states_acted_in(others: int) -> None:
     games = [ScriptedGame(ON, ON, DEAD), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
     rollout, _, network = collect(make_config(5), *games)
     outputs = rollout.layer_outputs_of(slice(None))
-    logits, values = network.replay(rollout.observations.flatten(0, 1), outputs)
+    logits, values = network.reuse(rollout.observations.flatten(0, 1), outputs)
     expected, _ = network(rollout.observations.flatten(0, 1))
     torch.testing.assert_close(values, rollout.values.flatten())
     torch.testing.assert_close(logits, expected)
@@ -252,6 +255,13 @@ def test_a_game_that_stalls_is_over_as_if_its_last_life_were_lost(lives_end_epis
     assert stalling.games == 1
     assert other.games == 0
     assert not any(column(rollout.ended, 1))
+
+
+def test_a_game_that_stalled_for_longer_than_a_resumed_run_allows_is_over() -> None:
+    batch = GameBatch(make_config(1, stall_steps=3), [ScriptedGame(ON, ON)])
+    batch.reset()
+    observations = batch.restore({"returns": np.zeros(1), "lengths": np.array([9]), "rewarded_at": np.zeros(1, int)})
+    assert batch.step([0], observations).terminated.tolist() == [True]
 
 
 def test_finished_games_are_handed_out_once() -> None:

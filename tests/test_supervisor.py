@@ -101,6 +101,7 @@ def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
     assert supervisor.alive == 0
     assert all(isinstance(report, WorkerReport) for report in reports)
     assert len(reports) == 2, "the last reports are heard"
+    assert supervisor.unfinished == 0
 
 
 def test_a_state_of_games_is_given_to_its_worker_once() -> None:
@@ -154,6 +155,7 @@ def test_a_worker_that_hangs_is_killed() -> None:
     began = time.monotonic()
     supervisor.stop(hurry=lambda: True)
     assert supervisor.alive == 0
+    assert supervisor.unfinished == 2
     assert time.monotonic() - began < 3
 
 

@@ -168,6 +168,14 @@ def test_best_is_the_best_evaluation(trained: tuple[Path, str]) -> None:
     assert best.steps == max(evaluations, key=lambda point: point.value).step
 
 
+def test_the_last_parameters_are_evaluated_although_others_still_are(tmp_path: Path) -> None:
+    options = ["--preset", "cartpole", "--run", "run", "--total-steps", "4000"]
+    output = finish(start(tmp_path, *options, "--eval-minutes", "0.002", "--eval-episodes", "500"), 0)
+    steps = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps
+    assert scalars(tmp_path, "run").Scalars("eval/mean_reward")[-1].step == steps
+    assert "NOT evaluated" not in output
+
+
 def test_a_finished_run_says_how_to_go_on(trained: tuple[Path, str]) -> None:
     output = finish(start(trained[0], "--resume", "checkpoints/latest.pt"), 2)
     assert "--total-steps" in output

@@ -37,6 +37,7 @@ def wrong_options() -> list[tuple[str, ...]]:
         ("--game", "cartpole", "--network", "paper"),
         ("--network", "mlp"),
         ("--optimizer", "adam", "--rmsprop-eps-inside-root"),
+        ("--preset", "cartpole", "--sticky", "0.25"),
         ("--resume", "kept.pt", "--run", "other"),
         ("--resume", "kept.pt", "--preset", "paper"),
         ("--resume", "kept.pt", "--init-from", "kept.pt"),

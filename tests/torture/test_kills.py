@@ -219,6 +219,7 @@ def test_ctrl_c_saves_although_every_process_hangs(tmp_path: Path, presses: int)
     training.wait(limit - (time.monotonic() - began))
     assert_gone(processes)
     output = finish(training, 130)
+    assert "2 of 2 actor-learners did not finish" in output
     assert "python train.py --resume" in output
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > 0
 
