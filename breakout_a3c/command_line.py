@@ -133,7 +133,12 @@ def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfi
     """Return ``config`` with the config options that were given on the command line.
 
     Raises:
-        UserError: If a value is out of range.
+        UserError: If a value is out of range, or one was given that does nothing.
     """
     names = {spec.name for spec in fields(TrainConfig)}
-    return replace(config, **{name: value for name, value in vars(options).items() if name in names})
+    given = {name: value for name, value in vars(options).items() if name in names}
+    config = replace(config, **given)
+    for name, fitting in config.without_effect().items():
+        if name in given:
+            raise UserError(f"--{name.replace('_', '-')} does nothing without {fitting}: leave it out, or give both.")
+    return config

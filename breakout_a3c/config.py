@@ -281,6 +281,11 @@ class TrainConfig:
         """How many games each of them plays at once."""
         return self.envs if self.algorithm == "a2c" else self.envs_per_thread
 
+    def without_effect(self) -> dict[str, str]:
+        """Return the settings that do nothing beside the others, with the option that they are for."""
+        found = {"envs": "--algorithm a2c"} if self.algorithm == "a3c" else {"envs_per_thread": "--algorithm a3c"}
+        return found if self.optimizer == "adam" else found | {"adam_beta1": "--optimizer adam"}
+
     def progress(self, steps: int, minutes: float, games: int) -> float:
         """Return how much of the run is done, 0 to 1, by whichever limit is nearest.
 

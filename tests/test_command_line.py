@@ -99,6 +99,15 @@ def test_a_value_out_of_range_is_a_user_error() -> None:
         parse("--threads", "0")
 
 
+def test_what_does_nothing_beside_the_rest_is_refused() -> None:
+    with pytest.raises(UserError, match="--envs does nothing without --algorithm a2c: leave it out, or give both"):
+        parse("--envs", "8")
+    with pytest.raises(UserError, match="--envs-per-thread does nothing without --algorithm a3c"):
+        parse("--algorithm", "a2c", "--envs-per-thread", "8")
+    adam = ("--optimizer", "adam", "--no-rmsprop-eps-inside-root")
+    assert parse(*adam, "--adam-beta1", "0.5").adam_beta1 == 0.5
+
+
 @pytest.mark.parametrize("defaults", [BASE, PRESETS["cartpole"]], ids=["paper", "cartpole"])
 def test_every_setting_has_an_option_whose_help_names_its_default(
     defaults: TrainConfig, monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,7 @@ def settings_for(name: str, value: float) -> dict[str, Any]:
         settings["eval_minutes"] = 1.0
     if name == "envs":
         settings["algorithm"] = "a2c"
+        del settings["envs_per_thread"]
     if name == "adam_beta1":
         settings["optimizer"] = "adam"
     return settings
