@@ -240,10 +240,8 @@ def test_folders_that_are_removed_come_back(disk: Disk, said: list[str], capfd: 
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_training_ends_saved_although_its_curves_cannot_be_closed(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = Disk(tmp_path / "disk")
+@pytest.mark.parametrize("disk", ["no mounts"], indirect=True)
+def test_a_training_ends_saved_although_its_curves_cannot_be_closed(disk: Disk, said: list[str]) -> None:
     runs = disk.path / "runs" / "run"
 
     def script() -> None:
@@ -252,4 +250,3 @@ def test_a_training_ends_saved_although_its_curves_cannot_be_closed(
 
     assert train_while(disk, script) == 130
     assert saved_steps(disk) > 0
-    disk.close()
