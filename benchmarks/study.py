@@ -73,11 +73,11 @@ RECIPES = {  # options of train.py
 }
 
 
-def train(recipe: str, seed: int, steps: int, start: Path | None, folder: Path) -> bool:
+def train(recipe: str, seed: int, steps: int, start: Path | None, folder: Path) -> int:
     """Train for at least ``steps`` agent steps, from nothing or from a checkpoint, and save.
 
     Returns:
-        Whether that went well; if not, as where a recipe's network does not fit the checkpoint, train.py says why.
+        The exit code; 2 where a recipe's network does not fit the checkpoint.
     """
     beginning = ["--resume", str(start.resolve())] if start else ["--run", "run"]
     command = [
@@ -89,7 +89,7 @@ def train(recipe: str, seed: int, steps: int, start: Path | None, folder: Path) 
         while process.poll() is None and steps_so_far(folder / "runs") < last:
             time.sleep(2)
         process.send_signal(signal.SIGTERM)
-    return process.returncode in (0, STOPPED_BY_SIGTERM)
+    return process.returncode
 
 
 def steps_so_far(runs: Path) -> float:
@@ -153,8 +153,9 @@ def main() -> None:
             if path.exists():
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                if not train(RECIPES[name], seed, options.steps, options.start, Path(folder)):
-                    print(f"{name}, seed {seed}: train.py refuses it", flush=True)
+                code = train(RECIPES[name], seed, options.steps, options.start, Path(folder))
+                if code not in (0, STOPPED_BY_SIGTERM):
+                    print(f"{name}, seed {seed}: train.py ended with code {code}", flush=True)
                     continue
                 result = result_of(context, Path(folder))
             write_result({"recipe": name, "options": RECIPES[name], "seed": seed} | result, path)

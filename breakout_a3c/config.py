@@ -266,8 +266,6 @@ class TrainConfig:
             raise UserError(
                 f"late_starts are counted in Breakout's points, and the game is {self.game}: leave out --late-starts."
             )
-        if self.sticky and self.game == CARTPOLE:
-            raise UserError("--sticky is for Atari games: leave it out for cartpole.")
         if self.optimizer == "adam" and self.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
@@ -284,7 +282,11 @@ class TrainConfig:
     def without_effect(self) -> dict[str, str]:
         """Return the settings that do nothing beside the others, with the option that they are for."""
         found = {"envs": "--algorithm a2c"} if self.algorithm == "a3c" else {"envs_per_thread": "--algorithm a3c"}
-        return found if self.optimizer == "adam" else found | {"adam_beta1": "--optimizer adam"}
+        if self.optimizer != "adam":
+            found["adam_beta1"] = "--optimizer adam"
+        if self.game == CARTPOLE:
+            found["sticky"] = "an Atari --game"
+        return found
 
     def progress(self, steps: int, minutes: float, games: int) -> float:
         """Return how much of the run is done, 0 to 1, by whichever limit is nearest.

@@ -159,17 +159,17 @@ class Trainer:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
             self._evaluator.hang_up()
         self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
-        if self._supervisor.unfinished:
+        learned = self._shared.total_steps() > self._first_step
+        if learned and self._supervisor.unfinished:
             self._console.say(
                 f"{self._supervisor.unfinished} of {self._config.actor_learners} actor-learners did not finish their "
                 f"rollouts in time: their games are lost, and --resume begins new ones."
             )
-        learned = self._shared.total_steps() > self._first_step
         path = self._save() if learned else None
         self._write_metrics()
         self._show_status()
         status = self._status()
-        if path and self._done() and self._config.eval_minutes:
+        if path and self._done() and self._config.eval_minutes and not self._signals:
             self._evaluate_last()
         self._evaluator.close()
         self._console.stop()
@@ -297,11 +297,11 @@ class Trainer:
         if self._evaluator.request(checkpoint.averaged_parameters, hurry):
             self._under_evaluation = checkpoint
 
-    def _take_evaluation(self) -> None:
-        """Log an evaluation that has ended, and keep its checkpoint if it is the best so far."""
+    def _take_evaluation(self) -> bool:
+        """Log an evaluation that has ended, if one has, and keep its checkpoint if it is the best so far."""
         evaluation, checkpoint = self._evaluator.poll(), self._under_evaluation
         if evaluation is None or checkpoint is None:
-            return
+            return False
         mean = self._last_evaluation = evaluation.result.mean
         self._console.say(
             f"Evaluation after {checkpoint.minutes:.1f} minutes: mean score {mean:.1f} "
@@ -314,21 +314,24 @@ class Trainer:
                 self._best_evaluation = mean
             except (OSError, ValueError) as error:
                 self._console.say(f"best.pt was NOT written: {error}")
+        return True
 
     def _evaluate_last(self) -> None:
         """Evaluate the last parameters, which are the fully annealed ones, before all others and in a hurry."""
         self._console.say("Evaluating the last parameters; Ctrl-C skips it.")
+        self._take_evaluation()
         self._evaluator.close()
         self._request_evaluation(hurry=True)
         deadline = time.monotonic() + LAST_EVALUATION_SECONDS
-        while self._evaluator.busy and not self._signals and time.monotonic() < deadline:
+        while not self._take_evaluation():
+            why = self._evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
+            if self._signals:
+                return
+            if not self._evaluator.busy or time.monotonic() >= deadline:
+                self._console.say(f"The last parameters were NOT evaluated: {why}")
+                self._evaluator.error = ""
+                return
             time.sleep(0.05)
-            self._take_evaluation()
-        self._tell_trouble()
-        if self._evaluator.busy and not self._signals:
-            self._console.say(
-                f"The last parameters were NOT evaluated: it takes more than {LAST_EVALUATION_SECONDS:.0f} s."
-            )
 
 
 def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:

@@ -44,6 +44,15 @@ def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN0
     evaluator.close()
 
 
+def test_a_snapshot_is_played_as_sticky_as_it_was_trained(parameters) -> None:  # noqa: ANN001
+    evaluator = Evaluator(process_context(START_METHOD), replace(CONFIG, sticky=0.25), len(parameters))
+    evaluator.request(parameters, hurry=True)
+    evaluation = wait(evaluator)
+    assert evaluation is not None
+    assert evaluation.result.protocol.sticky == 0.25
+    evaluator.close()
+
+
 @pytest.mark.parametrize("idle", [False, True])
 def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa: ANN001
     evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
