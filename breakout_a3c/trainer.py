@@ -298,7 +298,7 @@ class Trainer:
             self._under_evaluation = checkpoint
 
     def _take_evaluation(self) -> bool:
-        """Log an evaluation that has ended, if one has, and keep its checkpoint if it is the best so far."""
+        """Log an evaluation that has ended, keep its checkpoint if it is the best so far; return whether one has."""
         evaluation, checkpoint = self._evaluator.poll(), self._under_evaluation
         if evaluation is None or checkpoint is None:
             return False
@@ -323,15 +323,13 @@ class Trainer:
         self._evaluator.close()
         self._request_evaluation(hurry=True)
         deadline = time.monotonic() + LAST_EVALUATION_SECONDS
-        while not self._take_evaluation():
-            why = self._evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
-            if self._signals:
-                return
+        while not (taken := self._take_evaluation()) and not self._signals:
             if not self._evaluator.busy or time.monotonic() >= deadline:
-                self._console.say(f"The last parameters were NOT evaluated: {why}")
-                self._evaluator.error = ""
-                return
+                break
             time.sleep(0.05)
+        if not taken and not self._signals:
+            why = self._evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
+            self._console.say(f"The last parameters were NOT evaluated: {why}")
 
 
 def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:

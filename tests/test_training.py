@@ -17,10 +17,14 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from breakout_a3c import evaluator, trainer
 from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
+from breakout_a3c.config import PRESETS
+from breakout_a3c.console import TrainingConsole
 from breakout_a3c.evaluator import NICENESS
 from breakout_a3c.metrics import LAYOUT
 from breakout_a3c.plan import TrainingPlan, initial_parameters
+from breakout_a3c.processes import process_context
 from tests.starting import IMPORTS_CPU_SECONDS, IMPORTS_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[1] / "train.py"
@@ -174,6 +178,27 @@ def test_the_last_parameters_are_evaluated_although_others_still_are(tmp_path: P
     steps = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps
     assert scalars(tmp_path, "run").Scalars("eval/mean_reward")[-1].step == steps
     assert output.count("Evaluation after") == 1, "nobody waits for the others"
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [("slow", "it takes more than 0 s"), ("no start", "it could not be started: no more processes")]
+)
+def test_last_parameters_that_could_not_be_evaluated_are_told_of(
+    fault: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no more processes")
+
+    said: list[str] = []
+    monkeypatch.setattr(TrainingConsole, "say", lambda _, message: said.append(message))
+    if fault == "slow":
+        monkeypatch.setattr(trainer, "LAST_EVALUATION_SECONDS", 0.0)
+    else:
+        monkeypatch.setattr(evaluator, "start_process", refuse)
+    config = replace(PRESETS["cartpole"], threads=1, envs_per_thread=2, total_steps=200, eval_minutes=5.0)
+    plan = TrainingPlan(config, "run", tmp_path / "checkpoints", tmp_path / "runs")
+    assert trainer.Trainer(plan, process_context(START_METHOD)).run() == 0
+    assert f"The last parameters were NOT evaluated: {why}" in said
 
 
 def test_a_finished_run_says_how_to_go_on(trained: tuple[Path, str]) -> None:
