@@ -12,8 +12,9 @@ import numpy as np
 
 from breakout_a3c.environments import AtariGame, GameState
 
-POINTS_A_STAGE = 50.0  # of the 864 that Breakout has
-MOMENTS_A_STAGE = 4  # 40 KB each
+WALL_POINTS = 432
+WALLS = 2  # Breakout builds no third one
+MOMENTS_A_STAGE = 8  # 40 KB each
 
 
 class Moment(NamedTuple):
@@ -22,6 +23,16 @@ class Moment(NamedTuple):
     episode_return: float
     episode_length: int  # agent steps
     state: GameState
+
+
+def stage_of(episode_return: float) -> int:
+    """Return how far a game of Breakout has come, from 0: a stage ends when half the points left in the wall are made.
+
+    So the last bricks, which take longest to hit, are several stages: 9 a wall.
+    """
+    walls, points = divmod(int(episode_return), WALL_POINTS)
+    halvings = WALL_POINTS.bit_length() - (WALL_POINTS - points).bit_length()
+    return walls * WALL_POINTS.bit_length() + halvings
 
 
 class LateStarts:
@@ -41,8 +52,8 @@ class LateStarts:
 
     def see(self, index: int, environment: AtariGame, episode_return: float, episode_length: int) -> None:
         """Remember where game ``index`` stands if it has come to another stage."""
-        stage = int(episode_return // POINTS_A_STAGE)
-        if stage > self._stages[index]:
+        stage = stage_of(episode_return)
+        if stage > self._stages[index] and episode_return < WALLS * WALL_POINTS:
             self._stages[index] = stage
             self._moments[stage].append(Moment(episode_return, episode_length, environment.state(include_rng=False)))
 

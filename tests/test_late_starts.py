@@ -8,10 +8,10 @@ import pytest
 
 from breakout_a3c.config import BREAKOUT
 from breakout_a3c.environments import AtariGame, make_environment
-from breakout_a3c.late_starts import MOMENTS_A_STAGE, LateStarts
+from breakout_a3c.late_starts import MOMENTS_A_STAGE, LateStarts, stage_of
 from breakout_a3c.rollout import FinishedGame, GameBatch, make_environments
 
-STAGES = (50.0, 130.0, 431.0)  # first scores of the stages 1, 2, 8
+STAGES = (180.0, 405.0, 640.0)  # scores at the stages 1, 4, 10
 
 
 @pytest.fixture
@@ -20,6 +20,20 @@ def game() -> AtariGame:
     assert isinstance(game, AtariGame)
     game.reset()
     return game
+
+
+def test_a_stage_halves_what_is_left_of_a_wall() -> None:
+    scores = range(0, 864)
+    first = [score for score in scores if score == 0 or stage_of(score) > stage_of(score - 1)]
+    assert first[:9] == [0, 177, 305, 369, 401, 417, 425, 429, 431]
+    assert first[9:] == [432 + score for score in first[:9]]
+    assert [stage_of(score) for score in first] == list(range(18))
+
+
+def test_the_end_of_the_last_wall_is_no_start(game: AtariGame) -> None:
+    late = LateStarts(1.0, games=1, seed=0)
+    late.see(0, game, 864.0, 9000)
+    assert late.draw(0) is None
 
 
 def test_the_newest_moments_of_each_stage_are_kept(game: AtariGame) -> None:
@@ -39,9 +53,9 @@ def test_the_newest_moments_of_each_stage_are_kept(game: AtariGame) -> None:
 
 def test_a_game_that_begins_late_is_at_its_stage_already(game: AtariGame) -> None:
     late = LateStarts(1.0, games=2, seed=0)
-    late.see(1, game, 131.0, 500)
+    late.see(1, game, 310.0, 500)
     assert late.draw(0) is not None
-    late.see(0, game, 149.0, 600)
+    late.see(0, game, 340.0, 600)
     assert len(late._moments[2]) == 1
 
 
@@ -49,7 +63,7 @@ def test_a_game_that_begins_late_is_at_its_stage_already(game: AtariGame) -> Non
 def test_as_many_games_begin_late_as_are_wanted(game: AtariGame, share: float) -> None:
     late = LateStarts(share, games=1, seed=0)
     assert late.draw(0) is None, "there is no moment yet"
-    late.see(0, game, 50.0, 1)
+    late.see(0, game, 200.0, 1)
     assert sum(late.draw(0) is not None for _ in range(2000)) == pytest.approx(2000 * share, abs=80)
 
 
@@ -63,7 +77,7 @@ def play(games: GameBatch, steps: int) -> list[FinishedGame]:
 
 
 def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breakout_a3c.late_starts.POINTS_A_STAGE", 1.0)  # random play has one or two points
+    monkeypatch.setattr("breakout_a3c.late_starts.stage_of", int)  # random play has one or two points
     config = replace(BREAKOUT, late_starts=0.9)
     games = GameBatch(config, make_environments(config, [2, 4]), seed=3)
     games._late_starts._share = 1.0
@@ -82,14 +96,14 @@ def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -
     games = GameBatch(config, make_environments(config, [2]), seed=3)
     games._late_starts._share = 1.0
     observations = games.reset()
-    games._late_starts.see(0, games._environments[0], 77.0, 300)
+    games._late_starts.see(0, games._environments[0], 177.0, 300)
     moment = observations.copy()
     starts = []
     for _ in range(4):
         while not games._began_late[0]:
             games.step([0], observations)
         starts.append(observations.copy())
-        assert (games._returns[0], games._lengths[0]) == (77.0, 300)
+        assert (games._returns[0], games._lengths[0]) == (177.0, 300)
         games._began_late[0] = False
     assert all(np.array_equal(start, moment) for start in starts)
     noops = [games._environments[0].np_random.integers(1, 31) for _ in range(20)]  # type: ignore[union-attr]
