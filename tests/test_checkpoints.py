@@ -1,6 +1,8 @@
 import os
 import pickle
 import random
+import re
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from breakout_a3c import checkpoints
 from breakout_a3c.checkpoints import (
     Checkpoint,
     RunFolder,
     load_checkpoint,
     point_to,
+    program_versions,
     save_checkpoint,
     write_atomically,
 )
@@ -223,3 +227,25 @@ class TestRunFolder:
         point_to(tmp_path / "latest.pt", saved)
         assert not (tmp_path / "latest.pt").is_symlink()
         assert_same(load_checkpoint(tmp_path / "latest.pt"), small_checkpoint())
+
+
+def test_the_commit_says_if_the_code_differs_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    code, text = tmp_path / "package" / "code.py", tmp_path / "README.md"
+    code.parent.mkdir()
+    monkeypatch.setattr(checkpoints, "__file__", str(code))
+    code.touch()
+    text.touch()
+    assert program_versions()["commit"] == "unknown", "there is no repository"
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    commit = program_versions()["commit"]
+    assert re.fullmatch("[0-9a-f]{12}", commit)
+    text.write_text("another text")
+    assert program_versions()["commit"] == commit, "what is no code changes no result"
+    code.write_text("another = 1")
+    assert program_versions()["commit"] == f"{commit}-dirty"
