@@ -137,16 +137,20 @@ def test_sticky_actions_are_not_for_cartpole(cartpole_checkpoint_path: Path) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_a_model_the_newest_checkpoint_is_meant_or_the_published_model(
-    checkpoint_path: Path, tmp_path: Path
-) -> None:
-    published = json.loads(run("--json", "--episodes", 1, folder=tmp_path).stdout)
-    assert Path(published["model"]).name == "breakout.safetensors"
-    assert published["mean"] > 40
+def test_without_a_model_the_newest_checkpoint_is_meant(checkpoint_path: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     shutil.copy(checkpoint_path, tmp_path / "checkpoints" / "latest.pt")
     newest = json.loads(run("--json", "--episodes", 1, folder=tmp_path).stdout)
     assert newest["model"] == "checkpoints/latest.pt"
+
+
+def test_without_checkpoints_the_published_model_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = play.default_model()
+    assert model == ROOT / "models" / "breakout.safetensors"
+    agent = load_agent(model)
+    scenes = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1)).play(0)
+    assert any(scene.score > 40 for scene in itertools.islice(scenes, 8000)), "a person scores 30 in a whole game"
 
 
 def test_help_and_mistakes_do_not_wait_for_torch() -> None:
