@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from breakout_a3c.checkpoints import load_checkpoint, save_checkpoint
+from breakout_a3c.checkpoints import build_agent, load_checkpoint, save_checkpoint
 from breakout_a3c.errors import UserError
 from breakout_a3c.models import load_agent, load_model, load_weights, save_model
 
@@ -40,6 +40,19 @@ def test_an_agent_has_the_parameters(model: Path, checkpoint_path: Path, kind: s
     assert count == agent.checkpoint.parameters.numel()
     largest = max(float(parameter.abs().max()) for parameter in agent.network.parameters())
     assert largest == float(agent.checkpoint.parameters.abs().max())
+
+
+@pytest.mark.parametrize("trained", ["float32", "bfloat16"])
+@pytest.mark.parametrize("hardware", [True, False], ids=["bf16 in hardware", "no bf16"])
+def test_an_agent_plays_in_bf16_only_if_it_was_trained_so_and_the_cpu_has_it(
+    trained: str, hardware: bool, checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = load_checkpoint(checkpoint_path)
+    config = replace(checkpoint.config, precision="auto")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware})
+    agent = build_agent(replace(checkpoint, config=config, precision=trained), checkpoint_path)
+    found = {parameter.dtype for parameter in agent.network.trunks.parameters()}
+    assert found == {torch.bfloat16 if trained == "bfloat16" and hardware else torch.float32}
 
 
 def test_what_plays_and_is_published_is_the_average(checkpoint_path: Path, tmp_path: Path) -> None:
