@@ -41,7 +41,7 @@ check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/mypy
 
 test: check ## Run the checks and the tests, in a few minutes
-	$(BIN)/python -m pytest -m "not slow and not torture"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not torture"
 
 test-all: check ## The same, and that every method learns
 	$(BIN)/python -m pytest -m "not torture"

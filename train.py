@@ -43,13 +43,12 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def new_plan(options: argparse.Namespace) -> "TrainingPlan":
+def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":
     """Plan a new run, from fresh weights or from those of a model."""
     from breakout_a3c.checkpoints import RUN_NAME
     from breakout_a3c.models import load_weights
     from breakout_a3c.plan import TrainingPlan
 
-    config = with_options(PRESETS[options.preset], options)
     run = options.run or f"{options.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not RUN_NAME.fullmatch(run):
         raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
@@ -108,9 +107,10 @@ def main() -> int:
         plan = resume_plan(options)
         context = process_context(plan.config.start_method)
     else:
+        config = with_options(PRESETS[options.preset], options)
         # Started before torch is imported here: the forkserver imports it at the same time.
-        context = process_context(getattr(options, "start_method", PRESETS[options.preset].start_method))
-        plan = new_plan(options)
+        context = process_context(config.start_method)
+        plan = new_plan(config, options)
 
     from breakout_a3c.trainer import Trainer
 

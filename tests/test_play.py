@@ -153,7 +153,7 @@ def test_without_checkpoints_the_published_model_plays(tmp_path: Path, monkeypat
     assert any(scene.score > 40 for scene in itertools.islice(scenes, 8000)), "a person scores 30 in a whole game"
 
 
-def test_help_and_mistakes_do_not_wait_for_torch() -> None:
+def test_help_names_what_there_is_and_needs_no_torch() -> None:
     program = "import sys, play; assert not {'torch', 'cv2', 'pygame'} & set(sys.modules), 'heavy imports'"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
     done = run("--help")

@@ -25,13 +25,22 @@ def test_children_find_torch_imported(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, str(script)], cwd=tmp_path, timeout=60, check=False).returncode == 7
 
 
-@pytest.mark.parametrize("program", ["train.py", "play.py"])
-def test_help_does_not_wait_for_torch(program: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train.py --help", "usage:"),
+        ("play.py --help", "usage:"),
+        ("train.py --threads 0", "--threads is 0"),
+        ("play.py --episodes 0", "--episodes"),
+    ],
+)
+def test_help_and_mistakes_do_not_wait_for_torch(line: str, words: str) -> None:
+    program = line.split(maxsplit=1)[0]
     code = (
-        f"import runpy, sys\nsys.argv = [{program!r}, '--help']\n"
+        f"import runpy, sys\nsys.argv = {line.split()!r}\n"
         f"try: runpy.run_path({program!r}, run_name='__main__')\nexcept SystemExit: pass\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "usage:" in done.stdout
+    assert words in done.stdout + done.stderr
