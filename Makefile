@@ -40,7 +40,7 @@ check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check ## Run the checks and the tests, in a few minutes
+test: check ## Run the checks and the tests, in under ten minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow and not torture"
 
 test-all: check ## The same, and that every method learns
