@@ -50,7 +50,7 @@ def learn(
     network = make_network(config, environments[0])
     local = LocalParameters(network, resolve_precision(config.precision))
 
-    while not shared.stopped and (progress := shared.progress()) < 1:
+    for progress in shared.turns(worker_id):
         pulled_version = shared.total_updates()
         local.pull(shared.parameters)
         rollout = collector.collect(network, progress)

@@ -3,9 +3,11 @@
 All of it lies in shared memory and is written without locks (Hogwild, Recht et al. 2011; Mnih et
 al. 2016, section 4): a pull may see a mix of two versions and an update may be lost, which the
 algorithm bears. Aligned words are never torn, and no message is built on the order of two writes.
+Where there are fewer cores than actor-learners, these take turns.
 """
 
 import time
+from collections.abc import Iterator
 from typing import Self
 
 import torch
@@ -14,10 +16,11 @@ from torch.optim.adam import adam
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.networks import ActorCritic
+from breakout_a3c.turns import Turns
 
 
 class SharedParameters:
-    """One flat float32 vector of parameters, the optimizer's statistics, and the run's counters.
+    """One flat float32 vector of parameters, the optimizer's statistics, the run's counters, and whose turn it is.
 
     Passing it to a process shares the memory; nothing is copied.
 
@@ -39,6 +42,7 @@ class SharedParameters:
         self.updates = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
         self.games = torch.zeros(config.actor_learners, dtype=torch.int64).share_memory_()
         self._stop = torch.zeros(1, dtype=torch.uint8).share_memory_()
+        self._turns = Turns(config.actor_learners)
         # time.monotonic() at which this run would have begun had it run without a break.
         self._began = torch.tensor([time.monotonic()], dtype=torch.float64).share_memory_()
 
@@ -90,6 +94,16 @@ class SharedParameters:
     def progress(self) -> float:
         """Return how much of the run is done, 0 to 1; it drives every schedule."""
         return self._config.progress(self.total_steps(), self.minutes(), self.total_games())
+
+    def turns(self, worker_id: int) -> Iterator[float]:
+        """Wait for each turn of a worker, and yield the run's progress in it, until the run is over."""
+        over = False
+        while not over:
+            with self._turns.wait(worker_id):
+                progress = self.progress()
+                over = self.stopped or progress >= 1
+                if not over:
+                    yield progress
 
     def stop(self) -> None:
         """Tell every process to finish what it is doing and leave."""

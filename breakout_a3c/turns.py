@@ -1,0 +1,56 @@
+"""As many actor-learners at a time as there are cores; the others wait for their turn.
+
+If more of them ran than there are cores, the kernel would stop each half-way through its rollouts, and by its push all
+others would have updated what it had pulled: with 8 on two cores, gradients are 7 updates late, and by turns one.
+"""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+GIVE_WAY_SECONDS = 0.001
+
+
+class Turns:
+    """A lock for each core, on which the workers that share it take turns.
+
+    Passing it to a process as it starts passes the locks on. They are locks of bytes of a file, as the kernel
+    releases those of a process that dies: nobody waits for the dead.
+
+    Args:
+        workers: How many processes there are.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._cores = min(workers, os.cpu_count() or 1)
+        self._waiting = workers > self._cores
+        with tempfile.TemporaryFile() as file:  # it has no name, and is gone with the last process
+            self._file = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": DupFd(self._file)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state | {"_file": state["_file"].detach()}
+
+    @contextmanager
+    def wait(self, worker_id: int) -> Iterator[None]:
+        """Wait for a turn of the worker ``worker_id``, which lasts for the ``with`` block."""
+        if not self._waiting:
+            yield
+            return
+        core = worker_id % self._cores
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, core)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, core)
+            time.sleep(GIVE_WAY_SECONDS)  # else this process would ask again before another is awake
