@@ -191,7 +191,7 @@ class TrainConfig:
         LEARNING,
     )
     learning_rate: float = option(
-        1.4e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
+        1.2e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
     )
     final_learning_rate: float = option(
         0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
