@@ -6,13 +6,9 @@ flag says so, or when the trainer is gone.
 """
 
 import atexit
-import ctypes
 import multiprocessing
 import os
-import platform
 import signal
-import struct
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,9 +25,6 @@ PRELOAD = ["breakout_a3c.leave_with_trainer", "breakout_a3c.actor_learner", "bre
 # glibc returns large blocks to the kernel when they are freed, and each page that comes back is a
 # fault, at 6 us on a virtual machine; children keep theirs.
 MALLOC_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-# sched_setattr has no function in the C library before glibc 2.41.
-SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
-TIME_SLICE_NS = 30_000_000
 HANDLED_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -70,7 +63,6 @@ def run_child(target: Callable[..., None], *args: Any) -> None:
     import torch  # only here: the trainer starts the forkserver first, and imports torch beside it
 
     die_with_parent()
-    lengthen_time_slice()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # decaying mean squares reach denormals, which are slow
     target(*args)
@@ -90,20 +82,6 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, name="die-with-parent", daemon=True).start()
-
-
-def lengthen_time_slice() -> None:
-    """Ask Linux (6.12 or newer) to let this process run for 30 ms at a time, about one update.
-
-    With several processes a core, each switch means another network's weights in the cache: 7 to
-    10% more steps/s with 8 on two cores. Where it is not to be had, nothing changes.
-    """
-    call = SCHED_SETATTR.get(platform.machine())
-    if sys.platform != "linux" or call is None:
-        return
-    # struct sched_attr: size, policy, flags, nice, priority, runtime in ns, deadline, period.
-    attributes = struct.pack("IIQiIQQQ", 48, os.SCHED_OTHER, 0, os.nice(0), 0, TIME_SLICE_NS, 0, 0)
-    ctypes.CDLL(None).syscall(call, 0, attributes, 0)
 
 
 @contextmanager
