@@ -3,7 +3,9 @@
 import itertools
 import math
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -121,16 +123,16 @@ class Recorder:
         """Write one scene, unless the format takes fewer pictures a second."""
         if self._scenes % self._stride == 0:
             picture = self._draw(scene, self._target.max_height)
-            with recording_errors(self.path):
+            with interrupts_held(), recording_errors(self.path):
                 if self._writer is None:
                     self._writer = open_writer(picture, self._temporary, self._target, self._frames_per_second)
                 self._writer.send(picture)
-            self._pictures += 1
+                self._pictures += 1
         self._scenes += 1
 
     def finish(self) -> float:
         """Close the file and give it its name; return how many seconds it lasts."""
-        with recording_errors(self.path):
+        with interrupts_held(), recording_errors(self.path):
             if self._writer is not None:
                 self._writer.close()
             if imageio_ffmpeg.count_frames_and_secs(str(self._temporary))[0] != self._pictures:
@@ -206,6 +208,22 @@ def new_name(title: str) -> Path:
     stem = f"{title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
     return next(path for name in names if not (path := Path(f"{name}.mp4")).exists())
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let a Ctrl-C wait for the block's end: in the middle of a picture it would cost the whole recording."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which no signal interrupts
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

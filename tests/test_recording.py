@@ -1,5 +1,7 @@
 """Recordings, read back: as many pictures as played, of the right size, and the game moves."""
 
+import os
+import signal
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +20,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.evaluation import Protocol
 from breakout_a3c.models import load_agent
 from breakout_a3c.playing import Player
-from breakout_a3c.recording import check_target, record
+from breakout_a3c.recording import Recorder, check_target, record
 
 FRAMES = 90
 GIF_STRIDE = 3  # 60 frames per second to 20
@@ -54,6 +56,31 @@ def test_a_video_has_every_frame_and_the_game_moves_in_it(scenes: list[Scene], t
     playfield = np.s_[400:760, 40:600]  # between the bricks and the paddle
     moved = np.abs(frames[0][playfield].astype(int) - frames[-1][playfield]).max()
     assert moved > 100, "the ball stands still"
+
+
+def test_ctrl_c_in_the_middle_of_a_picture_costs_no_recording(
+    scenes: list[Scene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "game.mp4"
+    recorder = Recorder(path, 60)
+    recorder.add(scenes[0])
+
+    class Interrupted:
+        """A writer that is interrupted within a picture."""
+
+        def __init__(self, writer: Any) -> None:
+            self._writer = writer
+            self.close = writer.close
+
+        def send(self, picture: Any) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            self._writer.send(picture)
+
+    monkeypatch.setattr(recorder, "_writer", Interrupted(recorder._writer))
+    with pytest.raises(KeyboardInterrupt):
+        recorder.add(scenes[1])
+    assert recorder.finish() == 2 / 60
+    assert len(read_video(path)[1]) == 2
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])

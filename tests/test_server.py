@@ -167,7 +167,7 @@ def test_in_a_browser_the_game_is_live_and_its_buttons_work(
         printed, _ = playing.communicate(timeout=10)
     finally:
         playing.kill()
-    assert playing.returncode == 0
+    assert playing.returncode == 0, printed
     (video,) = tmp_path.glob("breakout-*.mp4")
     assert f"recorded: {video.name}" in printed
     assert "Traceback" not in printed
