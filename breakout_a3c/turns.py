@@ -28,7 +28,7 @@ class Turns:
 
     def __init__(self, workers: int) -> None:
         self._cores = min(workers, os.cpu_count() or 1)
-        self._waiting = workers > self._cores
+        self._cores_are_shared = workers > self._cores
         with tempfile.TemporaryFile() as file:  # it has no name, and is gone with the last process
             self._file = os.dup(file.fileno())
 
@@ -44,7 +44,7 @@ class Turns:
     @contextmanager
     def wait(self, worker_id: int) -> Iterator[None]:
         """Wait for a turn of the worker ``worker_id``, which lasts for the ``with`` block."""
-        if not self._waiting:
+        if not self._cores_are_shared:
             yield
             return
         core = worker_id % self._cores
