@@ -148,7 +148,7 @@ class TrainConfig:
     envs: int = option(40, "games of the one learner of a2c", SIZE, low=1, high=8192)
 
     total_steps: int | None = option(
-        5_000_000,
+        8_000_000,
         "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
         LENGTH,
         low=1,
@@ -191,7 +191,7 @@ class TrainConfig:
         LEARNING,
     )
     learning_rate: float = option(
-        1.2e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
+        1e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
     )
     final_learning_rate: float = option(
         0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import a2c_faults, compare, time_to_score
+from benchmarks import a2c_faults, compare, extensions, time_to_score
 from breakout_a3c import actor_learner, rollout
 
 
@@ -50,4 +50,20 @@ def test_the_time_to_a_score_is_that_of_the_first_snapshot_that_reaches_it(tmp_p
     result = {"seed": 1, "snapshots": snapshots}
     assert [time_to_score.first_crossing(result, target) for target in (100, 200, 300)] == [(2.0, 20), (4.0, 40), None]
     time_to_score.draw([result], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_curve_of_a_training_is_read_from_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "seed-1.log"
+    log.write_text(
+        "Training breakout by A3C with 8 actor-learners x 16 games.\n"
+        "  0.0%  0 steps  0.0 min  time left -  0 steps/s  score - (best -)  entropy -  checkpoint 0.0 min ago\n"
+        "  1.7%  84,976 steps  1.0 min  47 min left  1,731 steps/s  score 2.3 (best 7.0)  entropy 1.013\n"
+        "100.0%  5,000,384 steps  51.2 min  0 s left  1,637 steps/s  score 391.6 (best 864.0)  entropy 0.500\n"
+    )
+    minutes, steps, scores = extensions.read_log(log)
+    assert minutes.tolist() == [1.0, 51.2]
+    assert steps.tolist() == [84_976, 5_000_384]
+    assert scores.tolist() == [2.3, 391.6]
+    extensions.draw({"A3C": [log, log], "A2C": [log]}, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
