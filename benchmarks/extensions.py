@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import write_result
-from benchmarks.time_to_score import run_seed
+from benchmarks.time_to_score import run_seed, snapshots_of
 from breakout_a3c.curves import style_axis
 from breakout_a3c.evaluation import Protocol
 from breakout_a3c.evaluation_pool import evaluate_on_all_cores
@@ -51,7 +51,7 @@ def train_and_evaluate(context: Context, seed: int, arguments: list[str], folder
     output.mkdir(parents=True, exist_ok=True)
     result = run_seed(context, seed, arguments, folder, output)
     if "evaluation" not in result:
-        agent = load_agent(folder / "checkpoints" / f"seed-{seed}" / "latest.pt")
+        agent = load_agent(snapshots_of(seed, folder)[-1])
         facts = evaluate_on_all_cores(context, agent, Protocol(seed=PROTOCOL_SEED), lambda played: None).to_dict()
         result["evaluation"] = facts
         write_result(result, output / f"seed-{seed}.json")

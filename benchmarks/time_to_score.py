@@ -48,44 +48,59 @@ def emulator_speed(context: Context, seconds: float = 10.0) -> float:
     return contender.rates[0]
 
 
+def snapshots_of(seed: int, folder: Path) -> list[Path]:
+    """Return the snapshots of a seed's training, oldest first."""
+    return sorted((folder / "checkpoints" / f"seed-{seed}").glob("step_*.pt"))
+
+
 def train(seed: int, arguments: list[str], folder: Path, log: Path) -> None:
-    """Run the default training with a snapshot each minute."""
+    """Run the default training with a snapshot each minute, or go on with it where it was stopped."""
     root = HERE.parent
     work = os.path.relpath(folder, root)  # the log is kept, and is to name no path of this machine
+    beginning = ["--seed", str(seed), "--run", f"seed-{seed}", *arguments]
+    made = snapshots_of(seed, folder)
     command = [
-        sys.executable, "train.py", "--seed", str(seed), "--run", f"seed-{seed}",
+        sys.executable, "train.py", *(["--resume", os.path.relpath(made[-1], root)] if made else beginning),
         "--checkpoint-minutes", "1", "--keep-checkpoints", "1000",
-        "--checkpoints", f"{work}/checkpoints", "--runs", f"{work}/runs", *arguments,
+        "--checkpoints", f"{work}/checkpoints", "--runs", f"{work}/runs",
     ]  # fmt: skip
-    with log.open("w") as out:
+    with log.open("a") as out:
         subprocess.run(command, cwd=root, stdout=out, stderr=subprocess.STDOUT, check=True)
 
 
 def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, output: Path) -> dict[str, Any]:
-    """Train with one seed, unless that was done before; return and keep what is known of the run."""
+    """Train with one seed, as far as that was not done before; return and keep what is known of the run."""
     result_file = output / f"seed-{seed}.json"
-    if result_file.exists():
-        result: dict[str, Any] = json.loads(result_file.read_text())
-        return result
-    machine, before = describe_machine(), emulator_speed(context)
-    train(seed, arguments, folder, output / f"seed-{seed}.log")
-    after = emulator_speed(context)
-    result = {
+    result: dict[str, Any] = {
         "seed": seed,
         "arguments": arguments,
-        "machine": machine,
-        "emulator_steps_per_second": [round(before), round(after)],
-        "drifted": abs(after / before - 1) > MAX_DRIFT,
+        "machine": describe_machine(),
+        "emulator_steps_per_second": [],  # before and after each sitting
+        "trained": False,
         "snapshots": [],
     }
-    write_result(result, result_file)
+    if result_file.exists():
+        result = json.loads(result_file.read_text())
+    if not result["trained"]:
+        result["emulator_steps_per_second"].append(round(emulator_speed(context)))
+        write_result(result, result_file)
+        train(seed, arguments, folder, output / f"seed-{seed}.log")
+        result["emulator_steps_per_second"].append(round(emulator_speed(context)))
+        result["trained"] = True
+        write_result(result, result_file)
     return result
+
+
+def drifted(result: dict[str, Any]) -> bool:
+    """Return whether the emulator's speed moved too much for the run's minutes to mean anything."""
+    speeds = result["emulator_steps_per_second"]
+    return bool(max(speeds) / min(speeds) - 1 > MAX_DRIFT)
 
 
 def evaluate_snapshots(context: Context, result: dict[str, Any], folder: Path, output: Path) -> None:
     """Evaluate the snapshots of a run in the order in which they were made, until the last target is reached."""
     done = {snapshot["steps"] for snapshot in result["snapshots"]}
-    for path in sorted((folder / "checkpoints" / f"seed-{result['seed']}").glob("step_*.pt")):
+    for path in snapshots_of(result["seed"], folder):
         agent = load_agent(path)
         checkpoint = agent.checkpoint
         if not checkpoint.recent_returns or statistics.fmean(checkpoint.recent_returns) < WORTH_EVALUATING * TARGETS[0]:
@@ -121,7 +136,7 @@ def print_table(results: list[dict[str, Any]]) -> None:
         median = statistics.median_low(minutes)
         print(f"| {target} | " + " | ".join(cells) + (f" | {median:.0f} min |" if median < 1e9 else " | not reached |"))
     for result in results:
-        if result["drifted"]:
+        if drifted(result):
             print(
                 f"seed {result['seed']}: the emulator's speed moved, repeat it: {result['emulator_steps_per_second']}"
             )
