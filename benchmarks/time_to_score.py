@@ -65,7 +65,14 @@ def train(seed: int, arguments: list[str], folder: Path, log: Path) -> None:
         "--checkpoints", f"{work}/checkpoints", "--runs", f"{work}/runs",
     ]  # fmt: skip
     with log.open("a") as out:
-        subprocess.run(command, cwd=root, stdout=out, stderr=subprocess.STDOUT, check=True)
+        training = subprocess.Popen(command, cwd=root, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            code = training.wait()
+        except KeyboardInterrupt:
+            training.wait()  # Ctrl-C reached it, too, and it saves
+            raise
+    if code:
+        raise subprocess.CalledProcessError(code, command)
 
 
 def run_seed(context: Context, seed: int, arguments: list[str], folder: Path, output: Path) -> dict[str, Any]:

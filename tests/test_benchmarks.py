@@ -4,11 +4,13 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import a2c_faults, compare, extensions, time_to_score
 from breakout_a3c import actor_learner, rollout
+from breakout_a3c.processes import process_context
 
 
 @pytest.mark.parametrize("name", a2c_faults.CASES)
@@ -51,6 +53,45 @@ def test_the_time_to_a_score_is_that_of_the_first_snapshot_that_reaches_it(tmp_p
     assert [time_to_score.first_crossing(result, target) for target in (100, 200, 300)] == [(2.0, 20), (4.0, 40), None]
     time_to_score.draw([result], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    snapshot = tmp_path / "work" / "checkpoints" / "seed-2" / "step_000000001000.pt"
+
+    class Training:
+        def __init__(self, command: list[str], **_: object) -> None:
+            commands.append(command)
+            self.waits = 0
+
+        def wait(self) -> int:
+            self.waits += 1
+            if len(commands) == 1 and self.waits == 1:
+                raise KeyboardInterrupt
+            if len(commands) == 1:
+                snapshot.parent.mkdir(parents=True)
+                snapshot.touch()
+            return 0
+
+    monkeypatch.setattr(time_to_score, "emulator_speed", lambda context: 100.0 + 10 * len(commands))
+
+    monkeypatch.setattr(time_to_score, "describe_machine", dict)
+    monkeypatch.setattr(time_to_score.subprocess, "Popen", Training)
+
+    def run_seed() -> dict[str, Any]:
+        context = process_context("forkserver")
+        return time_to_score.run_seed(context, 2, ["--threads", "4"], tmp_path / "work", tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_seed()
+    for _ in range(2):
+        result = run_seed()
+    first, second = commands  # what is done is not done again
+    assert "--resume" not in first
+    assert first[first.index("--threads") + 1] == "4"
+    assert (time_to_score.HERE.parent / second[second.index("--resume") + 1]).resolve() == snapshot
+    assert result["emulator_steps_per_second"] == [100, 110, 120]
+    assert time_to_score.drifted(result)
 
 
 def test_the_curve_of_a_training_is_read_from_its_log(tmp_path: Path) -> None:
