@@ -2,8 +2,8 @@
 
 For each seed, ``train.py`` runs with a snapshot each minute, all of them kept. Afterwards 100 fresh games
 of each snapshot are played, with seeds of that snapshot's own; a score's time is the training wall-clock of
-the first snapshot whose mean reaches it. The bare emulator's speed is measured before and after: a run
-during which it moved by more than 15% says so, and is to be repeated. What is done is kept, so that the
+the first snapshot whose mean reaches it. The bare emulator's speed is measured before and after each sitting:
+a run during which it moved by more than 15% says so, and is to be repeated. What is done is kept, so that the
 script can be stopped and called again; the picture is drawn from what is kept.
 """
 

@@ -74,7 +74,6 @@ def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monk
             return 0
 
     monkeypatch.setattr(time_to_score, "emulator_speed", lambda context: 100.0 + 10 * len(commands))
-
     monkeypatch.setattr(time_to_score, "describe_machine", dict)
     monkeypatch.setattr(time_to_score.subprocess, "Popen", Training)
 
