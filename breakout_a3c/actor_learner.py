@@ -23,12 +23,13 @@ from breakout_a3c.rollout import (
     training_seeds,
 )
 from breakout_a3c.shared import LocalParameters, SharedParameters
+from breakout_a3c.trust_region import policy_divergence, trusted_share
 
 
 def learn(
     config: TrainConfig, shared: SharedParameters, worker_id: int, reports: ReportSender, play_state: bytes = b""
 ) -> bytes:
-    """Pull the parameters, roll out, differentiate the loss, push the gradient; again and again.
+    """Pull the parameters, roll out, differentiate the loss, push a step that is trusted; again and again.
 
     Args:
         config: The run's settings.
@@ -51,8 +52,8 @@ def learn(
     local = LocalParameters(network, resolve_precision(config.precision))
 
     for progress in shared.turns(worker_id):
-        pulled_version = shared.total_updates()
-        local.pull(shared.parameters)
+        pulled, pulled_version = shared.parameters.clone(), shared.total_updates()
+        local.pull(pulled)
         rollout = collector.collect(network, progress)
 
         advantages = generalised_advantages(
@@ -64,11 +65,17 @@ def learn(
 
         staleness = shared.total_updates() - pulled_version
         finite = math.isfinite(grad_norm)
+        kl = math.nan
         if finite:
-            shared.push(gradient, config.learning_rate_at(progress))
+            step = config.learning_rate_at(progress) * shared.direction(gradient)
+            if config.max_kl is not None:
+                local.pull(pulled - step)
+                kl = policy_divergence(network, rollout)
+                step *= trusted_share(kl, config.max_kl)
+            shared.push(step)
         games = collector.take_finished()
         shared.count(worker_id, len(rollout), finite, len(games))
-        reports.add(finite, losses, grad_norm, staleness, advantages, returns, games)
+        reports.add(finite, losses, grad_norm, kl, staleness, advantages, returns, games)
     return collector.state()
 
 

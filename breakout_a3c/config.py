@@ -122,6 +122,12 @@ class TrainConfig:
     separate_value_network: bool = option(
         False, "give the value function a trunk of its own; else it shares the policy's (Mnih et al. 2016)", SIZE
     )
+    symmetric: bool = option(
+        True,
+        "Breakout: tie the weights so that the mirrored screen has the same value and the mirrored policy "
+        "(van der Pol et al. 2020; by measurement, benchmarks/README.md; Mnih et al. 2016: no)",
+        SIZE,
+    )
     precision: Precision = option(
         "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it", SIZE
     )
@@ -148,7 +154,7 @@ class TrainConfig:
     envs: int = option(40, "games of the one learner of a2c", SIZE, low=1, high=8192)
 
     total_steps: int | None = option(
-        8_000_000,
+        5_000_000,
         "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
         LENGTH,
         low=1,
@@ -191,7 +197,7 @@ class TrainConfig:
         LEARNING,
     )
     learning_rate: float = option(
-        1e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
+        2e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
     )
     final_learning_rate: float = option(
         0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
@@ -233,6 +239,14 @@ class TrainConfig:
     max_grad_norm: float = option(
         0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12, high=1e38
     )
+    max_kl: float | None = option(
+        0.004,
+        "nats by which one update may change the policy, on a sample of its own rollout; a larger step is made smaller "
+        "(Schulman et al. 2015; by measurement, benchmarks/README.md); none: no limit (Mnih et al. 2016)",
+        LEARNING,
+        low=1e-12,
+        high=1e38,
+    )
     loss_reduction: LossReduction = option(
         "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
     )
@@ -270,6 +284,11 @@ class TrainConfig:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether the network is tied to the symmetry of the game."""
+        return self.symmetric and self.game == "breakout"
+
+    @property
     def actor_learners(self) -> int:
         """How many processes learn."""
         return 1 if self.algorithm == "a2c" else self.threads
@@ -286,6 +305,8 @@ class TrainConfig:
             found["adam_beta1"] = "--optimizer adam"
         if self.game == CARTPOLE:
             found["sticky"] = "an Atari --game"
+        if self.game != "breakout":
+            found["symmetric"] = "--game breakout"
         return found
 
     def progress(self, steps: int, minutes: float, games: int) -> float:
@@ -353,8 +374,10 @@ CARTPOLE_A3C = replace(
     frame_skip=1,
     clip_rewards=False,
     life_loss_penalty=0.0,
+    symmetric=False,
     final_rollout_length=None,
     learning_rate=7e-4,
+    max_kl=None,
     final_entropy_coef=0.002,
     average_steps=0,
     total_steps=500_000,
@@ -371,6 +394,7 @@ PRESETS: dict[str, TrainConfig] = {
         actions="minimal",
         auto_fire=False,
         life_loss_penalty=0.0,
+        symmetric=False,
         precision="float32",
         envs_per_thread=1,
         final_rollout_length=None,
@@ -381,6 +405,7 @@ PRESETS: dict[str, TrainConfig] = {
         final_entropy_coef=0.01,
         value_coef=0.25,
         max_grad_norm=40.0,
+        max_kl=None,
         loss_reduction="sum",
         average_steps=0,
     ),
@@ -418,9 +443,12 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 
+# What came later than the first checkpoints, as these were trained.
+ADDED_LATER = {"symmetric": False, "max_kl": None}
+
 
 def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
-    """Rebuild a config that ``to_dict`` wrote; what an older version did not know has its default.
+    """Rebuild a config that ``to_dict`` wrote; what an older version did not know is off, or has its default.
 
     Args:
         values: Field names and values.
@@ -435,6 +463,6 @@ def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
         names = ", ".join(f"{name!r:.50}" for name in unknown[:5])
         raise UserError(f"{source} was written by another version: it has the unknown settings {names}.")
     try:
-        return TrainConfig(**values)
+        return TrainConfig(**(ADDED_LATER | values))
     except UserError as error:
         raise UserError(f"{source} holds settings that cannot be: {error}") from error

@@ -1,4 +1,11 @@
-"""The actor-critic networks: one trunk, a policy head and a value head."""
+"""The actor-critic networks: one trunk, a policy head and a value head.
+
+A symmetric network is one for a game that its mirror image turns into itself, left and right exchanged. The mirrored
+screen has the same value there, and the same policy with the last two actions exchanged, by the way the weights are
+tied (Cohen and Welling 2016; van der Pol et al. 2020): each filter comes with its mirror image, and the dense layer
+and the heads look at a state as it is and mirrored. That is half as many weights for the same work, and what is
+learned on one side is known on the other.
+"""
 
 import itertools
 import math
@@ -90,25 +97,37 @@ known_convolution = cast(Callable[..., Tensor], KnownConvolution.apply)
 known_dense = cast(Callable[..., Tensor], KnownDense.apply)
 
 
+def swap_halves(x: Tensor, dim: int) -> Tensor:
+    """Exchange what belongs to a state as it is with what belongs to its mirror image, the halves of ``dim``."""
+    return x.roll(x.shape[dim] // 2, dim)
+
+
 class ConvTrunk(nn.Module):
     """Convolutions and one dense layer over stacked gray frames, each followed by a ReLU.
 
     Activations are channels-last throughout, which is how the observations lie in memory: the
     dense layer reads them in (height, width, channel) order and nothing is ever transposed.
+
+    Args:
+        layers: Output channels, kernel size and stride of each convolution.
+        num_features: Outputs of the dense layer.
+        symmetric: Whether one half of the outputs of each layer is that of the other for the mirrored screen.
     """
 
-    def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int) -> None:
+    def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int, symmetric: bool = False) -> None:
         super().__init__()
+        self._symmetric = symmetric
+        copies = 2 if symmetric else 1
         in_channels, side = 4, 84
         self._convolutions: list[nn.Conv2d] = []
         for out_channels, kernel, stride in layers:
             assert kernel % stride == (side - kernel) % stride == 0, (
                 f"a kernel of {kernel} by steps of {stride} leaves pixels over, of the kernel or of a side of {side}"
             )  # see convolution_input_gradient
-            self._convolutions.append(nn.Conv2d(in_channels, out_channels, kernel, stride))
+            self._convolutions.append(nn.Conv2d(in_channels, out_channels // copies, kernel, stride))
             in_channels, side = out_channels, (side - kernel) // stride + 1
         self.convolutions = nn.ModuleList(self._convolutions)
-        self.dense = nn.Linear(side * side * in_channels, num_features)
+        self.dense = nn.Linear(side * side * in_channels, num_features // copies)
         self.num_features = num_features
 
     def forward(self, observations: Tensor) -> list[Tensor]:
@@ -122,7 +141,7 @@ class ConvTrunk(nn.Module):
         for weight, bias, stride in self._filters():
             x = functional.conv2d(x, weight, bias, stride).relu_()
             outputs.append(x)
-        outputs.append(self.dense(channels_last_flat(x)).relu_())
+        outputs.append(self.dense(self._dense_inputs(x)).relu_().view(len(x), -1))
         return outputs
 
     def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
@@ -137,7 +156,8 @@ class ConvTrunk(nn.Module):
         x = self._pixels(observations)
         for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
             x = known_convolution(x, weight, bias, output, stride)
-        return known_dense(channels_last_flat(x), self.dense.weight, self.dense.bias, outputs[-1])
+        output = outputs[-1].view(-1, self.dense.out_features)
+        return known_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
 
     def _pixels(self, observations: Tensor) -> Tensor:
         return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
@@ -145,10 +165,23 @@ class ConvTrunk(nn.Module):
     def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
         """Yield weight, bias and stride of each convolution."""
         # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
-        first, *others = self._convolutions
-        yield first.weight * (1 / 255), first.bias, first.stride
-        for convolution in others:
-            yield convolution.weight, convolution.bias, convolution.stride
+        for i, convolution in enumerate(self._convolutions):
+            weight, bias = convolution.weight, convolution.bias
+            assert bias is not None
+            if self._symmetric:
+                mirrored = weight.flip(3) if i == 0 else swap_halves(weight.flip(3), 1)
+                weight, bias = torch.cat((weight, mirrored)), torch.cat((bias, bias))
+            yield weight * (1 / 255) if i == 0 else weight, bias, convolution.stride
+
+    def _dense_inputs(self, x: Tensor) -> Tensor:
+        """View ``(B, C, H, W)`` that is channels-last as ``(B, H * W * C)``, or as ``(2 B, ...)`` with mirror images.
+
+        Each row is then followed by what it would be for the mirrored screen.
+        """
+        x = x.permute(0, 2, 3, 1)
+        if self._symmetric:
+            x = torch.stack((x, swap_halves(x.flip(2), 3)), dim=1).flatten(0, 1)
+        return x.flatten(1)
 
 
 class DenseTrunk(nn.Module):
@@ -169,30 +202,47 @@ class DenseTrunk(nn.Module):
         return known_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
 
 
-def channels_last_flat(x: Tensor) -> Tensor:
-    """View ``(B, C, H, W)`` that is channels-last as ``(B, H * W * C)``."""
-    return x.permute(0, 2, 3, 1).flatten(1)
-
-
 class Heads(nn.Module):
-    """Policy logits and state value, always in float32."""
+    """Policy logits and state value, always in float32.
 
-    def __init__(self, num_features: int, num_actions: int) -> None:
+    Those of a symmetric network are sums of two parts, one from the features of the state as it is, one from those of
+    its mirror image, with the last two actions exchanged.
+
+    Args:
+        num_features: Of both parts together.
+        num_actions: Size of the policy.
+        symmetric: Whether there are two parts.
+    """
+
+    def __init__(self, num_features: int, num_actions: int, symmetric: bool = False) -> None:
         super().__init__()
+        self._symmetric = symmetric
+        self._mirrored_actions = [*range(num_actions - 2), num_actions - 1, num_actions - 2]
+        if symmetric:
+            num_features //= 2
         self.policy = nn.Linear(num_features, num_actions)
         self.value = nn.Linear(num_features, 1)
 
     def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
         """Map two times ``(B, num_features)`` to logits ``(B, A)`` and values ``(B,)``."""
-        return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
+        if not self._symmetric:
+            return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
+        as_it_is, mirrored = self.policy(in_halves(policy_features.float())).unbind(1)
+        return as_it_is + mirrored[:, self._mirrored_actions], self.value(in_halves(value_features.float())).sum((1, 2))
 
 
-def make_trunk(network: Network, observation_shape: tuple[int, ...]) -> ConvTrunk | DenseTrunk:
+def in_halves(features: Tensor) -> Tensor:
+    """View ``(B, features)`` as ``(B, 2, features / 2)``: of the state as it is, and of its mirror image."""
+    return features.view(len(features), 2, -1)
+
+
+def make_trunk(network: Network, observation_shape: tuple[int, ...], symmetric: bool) -> ConvTrunk | DenseTrunk:
     """Build the trunk called ``network`` for observations of the given shape, without the batch."""
     if network == "paper":  # Mnih et al. 2016, section 5.1
-        return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256)
+        return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric)
     if network == "nature":  # Mnih et al. 2015, methods
-        return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512)
+        return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512, symmetric)
+    assert not symmetric, f"a network {network} has no left and right"
     return DenseTrunk(math.prod(observation_shape), 256)
 
 
@@ -204,6 +254,7 @@ class ActorCritic(nn.Module):
         observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
         num_actions: Size of the policy.
         separate_value_network: Give the value function a trunk of its own.
+        symmetric: Tie the weights, for a game that is its own mirror image; the last two actions are each other's.
     """
 
     def __init__(
@@ -212,11 +263,12 @@ class ActorCritic(nn.Module):
         observation_shape: tuple[int, ...],
         num_actions: int,
         separate_value_network: bool = False,
+        symmetric: bool = False,
     ) -> None:
         super().__init__()
-        self._trunks = [make_trunk(network, observation_shape) for _ in range(1 + separate_value_network)]
+        self._trunks = [make_trunk(network, observation_shape, symmetric) for _ in range(1 + separate_value_network)]
         self.trunks = nn.ModuleList(self._trunks)
-        self.heads = Heads(self._trunks[0].num_features, num_actions)
+        self.heads = Heads(self._trunks[0].num_features, num_actions, symmetric)
         self.num_actions = num_actions
         self._initialise()
 

@@ -87,6 +87,7 @@ class ReportSender:
         pushed: bool,
         losses: Losses,
         grad_norm: float,
+        kl: float,
         staleness: int,
         advantages: Tensor,
         returns: Tensor,
@@ -98,6 +99,7 @@ class ReportSender:
             pushed: Whether the gradient was finite, and so pushed.
             losses: Of the update.
             grad_norm: Before clipping.
+            kl: By which the step would have changed the policy, in nats; nan where that was not measured.
             staleness: Updates of others between the pull and the push.
             advantages: ``(T, B)``; with the returns they tell how well the value explains them.
             returns: ``(T, B)``.
@@ -114,6 +116,7 @@ class ReportSender:
                     "train/entropy": float(losses.entropy),
                     "rollout/max_probability": float(losses.max_probability),
                     "train/grad_norm": grad_norm,
+                    "train/approx_kl": kl,
                     "async/staleness_updates": staleness,
                 }
             )

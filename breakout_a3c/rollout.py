@@ -192,6 +192,7 @@ class Rollout:
     """``T`` steps of ``B`` games; the arguments of the loss."""
 
     observations: Tensor  # (T, B, *observation)
+    logits: Tensor  # (T, B, actions) float32, of the policy that acted
     actions: Tensor  # (T, B) int64
     rewards: Tensor  # (T, B) float32
     values: Tensor  # (T, B) float32, of the states acted in
@@ -272,11 +273,13 @@ class RolloutCollector:
         self._observations[0] = self._next_observations
         self._next_values.zero_()
         noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
+        logits: list[Tensor] = []
         layer_outputs: list[list[Tensor]] = []
         for t in range(length):
-            logits, self._values[t], outputs = network.act(self._observations[t])
+            policy, self._values[t], outputs = network.act(self._observations[t])
+            logits.append(policy)
             layer_outputs.append(outputs)
-            self._actions[t] = (logits + noise[t]).argmax(dim=1)
+            self._actions[t] = (policy + noise[t]).argmax(dim=1)
             outcome = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
             self._record(t, outcome, network)
             if len(self._games) == 1 and self._ended[t, 0]:
@@ -288,6 +291,7 @@ class RolloutCollector:
         self._next_values[:length] += following * ~self._ended[:length]
         return Rollout(
             self._observations[:length],
+            torch.stack(logits),
             self._actions[:length],
             self._rewards[:length],
             self._values[:length],
@@ -337,4 +341,5 @@ def make_network(config: TrainConfig, environment: gymnasium.Env[Any, Any]) -> A
         environment.observation_space.shape,
         int(environment.action_space.n),
         config.separate_value_network,
+        config.is_symmetric,
     )

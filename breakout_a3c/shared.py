@@ -12,7 +12,6 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.networks import ActorCritic
@@ -115,45 +114,37 @@ class SharedParameters:
         return bool(self._stop.item())
 
     @torch.no_grad()
-    def push(self, gradient: Tensor, learning_rate: float) -> None:
-        """Apply one update of RMSprop or Adam with shared statistics.
+    def direction(self, gradient: Tensor) -> Tensor:
+        """Take a gradient into the shared statistics of RMSprop or Adam; return the step for a learning rate of 1.
 
         RMSprop (Mnih et al. 2016, equations S2 and S3) is ``g <- alpha g + (1 - alpha) d^2``, then
         ``theta <- theta - lr d / sqrt(g + eps)`` as in the paper, or ``theta <- theta - lr d /
         (sqrt(g / (1 - alpha^n)) + eps)``, where the number n of updates corrects for ``g`` having
         started from zero. Adam (Kingma and Ba 2015, algorithm 1) is the latter with a running mean
-        of the gradients in place of ``d``.
+        of the gradients, corrected alike, in place of ``d``.
 
         Args:
             gradient: ``(P,)`` float32, finite.
-            learning_rate: Of this update.
+
+        Returns:
+            ``(P,)``, the fraction behind ``lr``.
         """
         config = self._config
+        alpha, beta = config.rmsprop_alpha, config.adam_beta1
+        self.square_average.mul_(alpha).addcmul_(gradient, gradient, value=1 - alpha)
         if config.rmsprop_eps_inside_root:
-            self.square_average.mul_(config.rmsprop_alpha)
-            self.square_average.addcmul_(gradient, gradient, value=1 - config.rmsprop_alpha)
-            root = (self.square_average + config.rmsprop_eps).sqrt_()
-            self.parameters.addcdiv_(gradient, root, value=-learning_rate)
-            return
-        # Adam with beta1 = 0 is RMSprop, and its mean gradient the gradient itself; torch's fused Adam
-        # passes over memory once, not four times.
-        momentum = config.optimizer == "adam"
-        adam(
-            [self.parameters],
-            [gradient],
-            exp_avgs=[self.gradient_average if momentum else gradient],
-            exp_avg_sqs=[self.square_average],
-            max_exp_avg_sqs=[],
-            state_steps=[torch.tensor(float(self.total_updates()))],
-            fused=True,
-            beta1=config.adam_beta1 if momentum else 0.0,
-            beta2=config.rmsprop_alpha,
-            lr=learning_rate,
-            weight_decay=0.0,
-            eps=config.rmsprop_eps,
-            amsgrad=False,
-            maximize=False,
-        )
+            return gradient.div((self.square_average + config.rmsprop_eps).sqrt_())
+        updates = self.total_updates() + 1
+        root = (self.square_average / (1 - alpha**updates)).sqrt_().add_(config.rmsprop_eps)
+        if config.optimizer == "rmsprop":
+            return gradient.div(root)
+        mean: Tensor = self.gradient_average.mul_(beta).add_(gradient, alpha=1 - beta)
+        return mean.div(root.mul_(1 - beta**updates))
+
+    @torch.no_grad()
+    def push(self, step: Tensor) -> None:
+        """Move the parameters by ``-step``, ``(P,)`` float32."""
+        self.parameters.sub_(step)
 
 
 class LocalParameters:

@@ -140,13 +140,13 @@ def test_the_paper_preset_learns_by_itself_too() -> None:
 
 
 def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    clean = SharedParameters.push
+    clean = SharedParameters.direction
 
-    def refuse_nan(self: SharedParameters, gradient: torch.Tensor, learning_rate: float) -> None:
+    def refuse_nan(self: SharedParameters, gradient: torch.Tensor) -> torch.Tensor:
         assert torch.isfinite(gradient).all()
-        clean(self, gradient, learning_rate)
+        return clean(self, gradient)
 
-    monkeypatch.setattr(SharedParameters, "push", refuse_nan)
+    monkeypatch.setattr(SharedParameters, "direction", refuse_nan)
     config = replace(ALONE, value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
     shared, reports = train_alone(config)
     assert torch.isfinite(shared.parameters).all()

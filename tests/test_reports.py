@@ -24,7 +24,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def add(sender: ReportSender, value: float = 1.0, pushed: bool = True, games: int = 0) -> None:
     losses = Losses(*(torch.tensor(value) for _ in range(5)))
-    sender.add(pushed, losses, value, 3, ADVANTAGES, RETURNS, [GAME] * games)
+    sender.add(pushed, losses, value, 0.25, 3, ADVANTAGES, RETURNS, [GAME] * games)
 
 
 def received(reader: Connection) -> list[WorkerReport]:
@@ -51,6 +51,7 @@ def test_a_report_tells_of_updates_and_games() -> None:
     assert report.worker_id == 4
     assert report.games == [GAME]
     assert report.statistics.means["train/value_loss"] == 2.0
+    assert report.statistics.means["train/approx_kl"] == 0.25
     assert report.statistics.means["async/staleness_updates"] == 3
     # Var(R - V) = 1/4, Var(R) = 4.
     assert report.statistics.means["train/explained_variance"] == pytest.approx(1 - 0.25 / 4)

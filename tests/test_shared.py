@@ -37,6 +37,10 @@ def differentiate(network: ActorCritic, observations: Tensor, weight: float = 1.
     (weight * (logits.square().sum() + values.square().sum())).backward()
 
 
+def update(shared: SharedParameters, gradient: Tensor) -> None:
+    shared.push(LEARNING_RATE * shared.direction(gradient))
+
+
 def rmsprop_by_hand(gradients: list[list[float]], inside_root: bool) -> tuple[list[float], list[float]]:
     """Return parameters and mean squares after these gradients, in plain Python."""
     theta, g = list(START), [0.0] * 3
@@ -64,7 +68,7 @@ def test_three_updates_of_adam_by_hand() -> None:
     gradients: list[list[float]] = []
     for gradient in (FIRST, SECOND, [0.0, 0.0, 0.0]):
         gradients.append(gradient)
-        shared.push(torch.tensor(gradient), LEARNING_RATE)
+        update(shared, torch.tensor(gradient))
         shared.count(0, steps=5, updated=True, games=0)
         theta, m, v = adam_by_hand(gradients)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
@@ -87,7 +91,7 @@ def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
     gradients: list[list[float]] = []
     for gradient in (FIRST, second):
         gradients.append(gradient)
-        shared.push(torch.tensor(gradient), LEARNING_RATE)
+        update(shared, torch.tensor(gradient))
         shared.count(len(gradients) - 1, steps=5, updated=True, games=0)
         theta, g = rmsprop_by_hand(gradients, inside_root)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
@@ -97,7 +101,7 @@ def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
 def test_the_first_step_is_no_longer_than_the_learning_rate() -> None:
     """Uncorrected, the mean square of the start would make it 1 / sqrt(1 - alpha) times as long."""
     shared = SharedParameters(torch.tensor(START), replace(CONFIG, rmsprop_alpha=0.99, rmsprop_eps=1e-8))
-    shared.push(torch.tensor([1e-3, -1.0, 100.0]), LEARNING_RATE)
+    update(shared, torch.tensor([1e-3, -1.0, 100.0]))
     expected = torch.tensor(START) - LEARNING_RATE * torch.tensor([1.0, -1.0, 1.0])
     torch.testing.assert_close(shared.parameters, expected)
 
@@ -106,7 +110,7 @@ def test_late_updates_are_not_corrected() -> None:
     """After a resume at many updates the mean square is taken as it is."""
     shared = SharedParameters(torch.tensor(START), CONFIG)
     shared.restore((torch.full((3,), 4.0), NOTHING), (10**7, 10**6, 0), minutes=0.0)
-    shared.push(torch.tensor([2.0, 2.0, 2.0]), LEARNING_RATE)
+    update(shared, torch.tensor([2.0, 2.0, 2.0]))
     torch.testing.assert_close(shared.parameters, torch.tensor(START) - LEARNING_RATE * 2 / (2 + 0.01))
 
 
@@ -115,9 +119,9 @@ def taken(local: LocalParameters, max_norm: float) -> tuple[torch.Tensor, float]
     return local.take_gradient(max_norm)
 
 
-def test_a_push_leaves_the_gradient_alone() -> None:
+def test_an_update_leaves_the_gradient_alone() -> None:
     shared, gradient = SharedParameters(torch.tensor(START), CONFIG), torch.tensor(FIRST)
-    shared.push(gradient, LEARNING_RATE)
+    update(shared, gradient)
     assert gradient.tolist() == torch.tensor(FIRST).tolist()
 
 
@@ -236,7 +240,7 @@ def test_a_pull_after_a_push_brings_equal_parameters(network: Network) -> None:
     assert torch.equal(shared.parameters, local.float32_parameters())
     before = shared.parameters.clone()
     differentiate(made, make_observations(network))
-    shared.push(taken(local, 0.5)[0], LEARNING_RATE)
+    update(shared, taken(local, 0.5)[0])
     assert torch.equal(local.float32_parameters(), before), "only the shared parameters are updated"
     local.pull(shared.parameters)
     assert torch.equal(local.float32_parameters(), shared.parameters)
