@@ -82,9 +82,9 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
 
 def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
     """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
-    for name in ("game", "network", "actions", "separate_value_network"):
+    for name in ("game", "network", "actions", "separate_value_network", "is_symmetric"):
         if getattr(found, name) != getattr(wanted, name):
-            trained, given = (as_option(name, getattr(config, name)) for config in (found, wanted))
+            trained, given = (as_option(name.removeprefix("is_"), getattr(config, name)) for config in (found, wanted))
             raise UserError(f"{path} was trained with {trained}, not {given}: give {trained}, or start without it.")
 
 

@@ -302,8 +302,7 @@ def check_fits(checkpoint: Checkpoint, needed: int, path: Path) -> None:
     if found != needed:
         raise UserError(
             f"{path} has {found} parameters, but the network {checkpoint.config.network} for "
-            f"{checkpoint.config.game} has {needed}: it belongs to another game or network, or one of them was trained "
-            f"with --no-symmetric."
+            f"{checkpoint.config.game} has {needed}: it belongs to another game or network."
         )
 
 

@@ -14,9 +14,9 @@ from breakout_a3c.shared import LocalParameters
 ATARI = (84, 84, 4)
 
 
-def make_network(network: Network = "paper", num_actions: int = 3) -> ActorCritic:
+def make_network(network: Network = "paper", num_actions: int = 3, symmetric: bool = False) -> ActorCritic:
     torch.manual_seed(0)
-    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions, symmetric=symmetric)
     for parameter in made.parameters():  # policies and biases that matter
         parameter.data.add_(0.02 * torch.randn_like(parameter))
     return made
@@ -103,12 +103,14 @@ def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
     torch.testing.assert_close(made(observations), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@pytest.mark.parametrize(
+    ("network", "symmetric"), [("paper", False), ("paper", True), ("nature", False), ("nature", True), ("mlp", False)]
+)
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 def test_reuse_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
-    network: Network, precision: torch.dtype
+    network: Network, symmetric: bool, precision: torch.dtype
 ) -> None:
-    made, observations = make_network(network), make_observations(network, 6)
+    made, observations = make_network(network, symmetric=symmetric), make_observations(network, 6)
     LocalParameters(made, precision)
     with torch.no_grad():
         parts = [made.act(part) for part in observations.split(2)]
@@ -140,6 +142,56 @@ def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Ne
             assert all(bool(g.any()) for g in torch.autograd.grad(total, concerned, retain_graph=True))
             grads = torch.autograd.grad(total, other, retain_graph=True, allow_unused=True)
             assert all(gradient is None for gradient in grads)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature"])
+@pytest.mark.parametrize(("num_actions", "mirrored"), [(3, [0, 2, 1]), (4, [0, 1, 3, 2])])
+@torch.no_grad()
+def test_a_symmetric_network_sees_a_mirrored_screen_as_the_mirror_image(
+    network: Network, num_actions: int, mirrored: list[int]
+) -> None:
+    made, observations = make_network(network, num_actions, symmetric=True), make_observations(network, 5)
+    logits, values = made(observations)
+    assert logits.std(dim=1).min() > 1e-3, "all actions are alike, so their order could not be seen"
+    mirrored_logits, mirrored_values = made(observations.flip(2))
+    torch.testing.assert_close(mirrored_logits[:, mirrored], logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(mirrored_values, values, atol=1e-5, rtol=1e-4)
+    untied = make_network(network, num_actions)
+    assert (untied(observations.flip(2))[1] - untied(observations)[1]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_symmetric_network_is_one_whose_weights_come_in_pairs() -> None:
+    """Written out, it is the ordinary network, with 16 and 32 filters and 256 features."""
+    tied, observations = make_network(symmetric=True), make_observations("paper", 3)
+    plain = make_network()
+    assert isinstance(tied.trunks[0], ConvTrunk)
+    assert isinstance(plain.trunks[0], ConvTrunk)
+    pairs = zip(plain.trunks[0].convolutions, tied.trunks[0].convolutions, strict=True)
+    for i, (whole, half) in enumerate(pairs):
+        assert isinstance(whole, nn.Conv2d)
+        assert isinstance(half, nn.Conv2d)
+        assert half.bias is not None
+        assert whole.bias is not None
+        mirror_image = half.weight.flip(3)
+        if i > 0:  # its inputs are exchanged, too
+            first, second = mirror_image.chunk(2, dim=1)
+            mirror_image = torch.cat((second, first), dim=1)
+        whole.weight.copy_(torch.cat((half.weight, mirror_image)))
+        whole.bias.copy_(torch.cat((half.bias, half.bias)))
+    whole_dense, half_dense = plain.trunks[0].dense, tied.trunks[0].dense
+    weight = half_dense.weight.view(128, 9, 9, 2, 16)
+    whole_dense.weight.copy_(torch.cat((weight, weight.flip(2, 3))).flatten(1))
+    whole_dense.bias.copy_(half_dense.bias.repeat(2))
+    fire, right, left = tied.heads.policy.weight
+    plain.heads.policy.weight.copy_(
+        torch.stack((fire, right, left, fire, left, right)).view(2, 3, 128).transpose(0, 1).flatten(1)
+    )
+    plain.heads.policy.bias.copy_(tied.heads.policy.bias + tied.heads.policy.bias[[0, 2, 1]])
+    plain.heads.value.weight.copy_(tied.heads.value.weight.repeat(1, 2))
+    plain.heads.value.bias.copy_(2 * tied.heads.value.bias)
+    torch.testing.assert_close(tied(observations), plain(observations), atol=1e-4, rtol=1e-4)
+    assert 2 * count(tied) == count(plain) + 4, "the three biases of the policy and the value's have no partner"
 
 
 @pytest.mark.parametrize(("side", "kernel", "stride", "channels"), [(20, 4, 2, 16), (9, 3, 1, 64), (84, 8, 4, 4)])
