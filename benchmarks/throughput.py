@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import Contender, run_rounds, started, training
+from breakout_a3c import actor_learner
 from breakout_a3c.actor_learner import learn
 from breakout_a3c.config import PRESETS
 from breakout_a3c.environments import AtariGame, make_environment
 from breakout_a3c.models import load_weights
-from breakout_a3c.networks import ActorCritic
 from breakout_a3c.plan import TrainingPlan, initial_parameters
 from breakout_a3c.processes import Context, process_context, start_process
 from breakout_a3c.reports import ReportSender
@@ -35,7 +35,7 @@ from breakout_a3c.rollout import GameBatch, RolloutCollector
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 RESULTS = Path(__file__).parent / "results"
-MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors"
+MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout-5m.safetensors"
 
 
 def run_bare_emulator(counters: torch.Tensor, worker_id: int) -> None:
@@ -109,10 +109,11 @@ def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
     seconds: dict[str, float] = defaultdict(float)
     for owner, method, name in (
         (GameBatch, "step", "environment"),
-        (ActorCritic, "act", "act"),
-        (LocalParameters, "pull", "pull and push"),
-        (SharedParameters, "push", "pull and push"),
         (RolloutCollector, "collect", "collect"),
+        (LocalParameters, "pull", "pull and push"),
+        (SharedParameters, "direction", "pull and push"),
+        (SharedParameters, "push", "pull and push"),
+        (actor_learner, "policy_divergence", "trust region"),
     ):
         setattr(owner, method, timed(getattr(owner, method), seconds, name))
     torch.set_flush_denormal(True)
@@ -121,8 +122,8 @@ def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
     # From the first rollout on: loading the games is not learning.
     total = time.perf_counter() - seconds.pop("began")
     collect = seconds.pop("collect")
-    seconds["other acting"] = collect - seconds["environment"] - seconds["act"]
-    seconds["train"] = total - collect - seconds["pull and push"]
+    seconds["act"] = collect - seconds["environment"]
+    seconds["train"] = total - collect - seconds["pull and push"] - seconds["trust region"]
     return {name: round(1e6 * value / steps, 1) for name, value in seconds.items()}
 
 

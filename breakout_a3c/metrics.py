@@ -33,6 +33,7 @@ LAYOUT = {
     "losses": ["Multiline", ["train/policy_loss", "train/value_loss"]],
     "entropy, nats": ["Multiline", ["train/entropy$"]],
     "speed, agent steps/s": ["Multiline", ["time/fps"]],
+    "change of the policy by an update, nats": ["Multiline", ["train/approx_kl"]],
     "staleness, updates": ["Multiline", ["async/staleness_updates"]],
 }
 

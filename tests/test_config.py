@@ -180,3 +180,19 @@ def test_a2c_has_one_learner_with_all_games() -> None:
     assert (a3c.actor_learners, a3c.games_each) == (3, 5)
     a2c = replace(a3c, algorithm="a2c")
     assert (a2c.actor_learners, a2c.games_each) == (1, 7)
+
+
+def test_a_checkpoint_from_before_symmetry_and_trust_region_goes_on_without_them() -> None:
+    old = BREAKOUT.to_dict()
+    del old["symmetric"], old["max_kl"]
+    found = from_dict(old, "old.pt")
+    assert not found.symmetric
+    assert found.max_kl is None
+    assert found.life_loss_penalty == BREAKOUT.life_loss_penalty
+
+
+@pytest.mark.parametrize(("game", "symmetric"), [("breakout", True), ("pong", False)])
+def test_only_breakout_is_known_to_be_symmetric(game: str, symmetric: bool) -> None:
+    config = TrainConfig(game=game)
+    assert config.is_symmetric is symmetric
+    assert ("symmetric" in config.without_effect()) is not symmetric

@@ -14,9 +14,9 @@ SAVED = Path("checkpoints/run/step_000003344240.pt")
 
 def test_a_training_tells_how_long_it_takes() -> None:
     assert "8 actor-learners x 16 games" in announcement(PLAN)
-    assert "Length: 8,000,000 agent steps." in announcement(PLAN)
+    assert "Length: 5,000,000 agent steps." in announcement(PLAN)
     both = replace(PLAN, config=replace(BREAKOUT, max_minutes=45.0))
-    assert "Length: 8,000,000 agent steps or 45 minutes." in announcement(both)
+    assert "Length: 5,000,000 agent steps or 45 minutes." in announcement(both)
     neither = replace(PLAN, config=replace(BREAKOUT, total_steps=None))
     assert "Length: no limit." in announcement(neither)
 

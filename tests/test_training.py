@@ -398,6 +398,12 @@ def test_a_checkpoint_of_another_game_is_refused(checkpoint_path: Path, tmp_path
     assert "was trained with --game breakout" in output
 
 
+def test_weights_that_are_tied_otherwise_are_refused(tmp_path: Path) -> None:
+    model = str(Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors")
+    output = finish(start(tmp_path, "--init-from", model), 2)
+    assert "was trained with --no-symmetric, not --symmetric: give --no-symmetric" in output
+
+
 def test_a_second_training_in_the_same_folder_is_refused(checkpoint_path: Path, tmp_path: Path) -> None:
     first = start(tmp_path, "--run", "one", "--total-steps", "none", "--checkpoint-minutes", "0.02")
     wait_for(first_checkpoint(tmp_path))
