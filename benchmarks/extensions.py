@@ -1,4 +1,4 @@
-"""What ours has beyond the paper, and beyond A2C: each trained as long as the default, by the clock.
+"""The paper's settings, and a synchronous A2C with ours: each trained as long as the default, by the clock.
 
 The default's runs are those of ``time_to_score.py``, which come first: the longest of them says how long the
 others train, over which time their learning rate and entropy are annealed. Afterwards 100 fresh games of each

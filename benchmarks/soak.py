@@ -3,8 +3,8 @@
 Starts ``train.py`` with evaluations of up to 108,000 frames a game and a checkpoint every two minutes, looks at its
 processes every ten seconds, stops all of them in the middle (SIGSTOP, SIGCONT) as a laptop that sleeps does, and ends
 the training by SIGTERM. Then the half after the pause is compared with the half before. Arguments that are not this
-script's go to ``train.py``; with ``--init-from MODEL``, some games last as long as they may, as those of a beginner
-do not. The exit code is 0 if nothing grew.
+script's go to ``train.py``; with ``--init-from MODEL`` (and ``--no-symmetric``, if that was trained so) some games last
+as long as they may, as those of a beginner do not. The exit code is 0 if nothing grew.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from breakout_a3c.rollout import (
     training_seeds,
 )
 from breakout_a3c.shared import LocalParameters, SharedParameters
-from breakout_a3c.trust_region import policy_divergence, trusted_share
+from breakout_a3c.trust_region import trusted_step
 
 
 def learn(
@@ -52,7 +52,7 @@ def learn(
     local = LocalParameters(network, resolve_precision(config.precision))
 
     for progress in shared.turns(worker_id):
-        pulled, pulled_version = shared.parameters.clone(), shared.total_updates()
+        pulled_version, pulled = shared.total_updates(), shared.parameters.clone()
         local.pull(pulled)
         rollout = collector.collect(network, progress)
 
@@ -64,14 +64,14 @@ def learn(
         gradient, grad_norm = local.take_gradient(config.max_grad_norm)
 
         staleness = shared.total_updates() - pulled_version
+        kl = 0.0
         finite = math.isfinite(grad_norm)
-        kl = math.nan
         if finite:
             step = config.learning_rate_at(progress) * shared.direction(gradient)
             if config.max_kl is not None:
-                local.pull(pulled - step)
-                kl = policy_divergence(network, rollout)
-                step *= trusted_share(kl, config.max_kl)
+                step, kl = trusted_step(step, pulled, network, local, rollout, config.max_kl)
+            finite = math.isfinite(kl)
+        if finite:
             shared.push(step)
         games = collector.take_finished()
         shared.count(worker_id, len(rollout), finite, len(games))

@@ -124,7 +124,7 @@ class TrainConfig:
     )
     symmetric: bool = option(
         True,
-        "Breakout: tie the weights so that the mirrored screen has the same value and the mirrored policy "
+        "Breakout alone: tie the weights so that the mirrored screen has the same value and the mirrored policy "
         "(van der Pol et al. 2020; by measurement, benchmarks/README.md; Mnih et al. 2016: no)",
         SIZE,
     )
@@ -241,7 +241,7 @@ class TrainConfig:
     )
     max_kl: float | None = option(
         0.004,
-        "nats by which one update may change the policy, on a sample of its own rollout; a larger step is made smaller "
+        "nats of divergence, over a sample of its rollout, beyond which a step that changes the policy is shortened "
         "(Schulman et al. 2015; by measurement, benchmarks/README.md); none: no limit (Mnih et al. 2016)",
         LEARNING,
         low=1e-12,

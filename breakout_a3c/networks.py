@@ -273,7 +273,7 @@ class ActorCritic(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Draw orthogonal weights with the gains of OpenAI baselines' a2c; biases are zero."""
+        """Draw orthogonal weights with the gains of OpenAI baselines' a2c, in each half alone; biases are zero."""
         gains: dict[nn.Module, float] = {self.heads.policy: 0.01, self.heads.value: 1.0}
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):

@@ -96,10 +96,10 @@ class ReportSender:
         """Take in one update and the games that ended in it, and report when that is due.
 
         Args:
-            pushed: Whether the gradient was finite, and so pushed.
+            pushed: Whether gradient and step were finite, and so pushed.
             losses: Of the update.
             grad_norm: Before clipping.
-            kl: By which the step would have changed the policy, in nats; nan where that was not measured.
+            kl: By which the whole step would have changed the policy, in nats; 0 where that was not measured.
             staleness: Updates of others between the pull and the push.
             advantages: ``(T, B)``; with the returns they tell how well the value explains them.
             returns: ``(T, B)``.

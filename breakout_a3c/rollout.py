@@ -273,13 +273,13 @@ class RolloutCollector:
         self._observations[0] = self._next_observations
         self._next_values.zero_()
         noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
-        logits: list[Tensor] = []
+        all_logits: list[Tensor] = []
         layer_outputs: list[list[Tensor]] = []
         for t in range(length):
-            policy, self._values[t], outputs = network.act(self._observations[t])
-            logits.append(policy)
+            logits, self._values[t], outputs = network.act(self._observations[t])
+            all_logits.append(logits)
             layer_outputs.append(outputs)
-            self._actions[t] = (policy + noise[t]).argmax(dim=1)
+            self._actions[t] = (logits + noise[t]).argmax(dim=1)
             outcome = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
             self._record(t, outcome, network)
             if len(self._games) == 1 and self._ended[t, 0]:
@@ -291,7 +291,7 @@ class RolloutCollector:
         self._next_values[:length] += following * ~self._ended[:length]
         return Rollout(
             self._observations[:length],
-            torch.stack(logits),
+            torch.stack(all_logits),
             self._actions[:length],
             self._rewards[:length],
             self._values[:length],

@@ -3,18 +3,20 @@
 import math
 from dataclasses import replace
 from multiprocessing import Pipe
+from typing import Any
 
 import pytest
 import torch
 
-from breakout_a3c import actor_learner
+from breakout_a3c import actor_learner, trust_region
 from breakout_a3c.actor_learner import learn
 from breakout_a3c.config import BREAKOUT, TrainConfig
+from breakout_a3c.losses import Losses
 from breakout_a3c.networks import ActorCritic
 from breakout_a3c.reports import ReportSender
 from breakout_a3c.rollout import Rollout, RolloutCollector, make_environments, make_network
 from breakout_a3c.shared import LocalParameters, SharedParameters
-from breakout_a3c.trust_region import policy_divergence, trusted_share
+from breakout_a3c.trust_region import policy_divergence, sample_of, trusted_step
 
 CONFIG = replace(
     BREAKOUT, threads=1, envs_per_thread=4, final_rollout_length=None, precision="float32", eval_minutes=0.0
@@ -28,34 +30,48 @@ def play(config: TrainConfig) -> tuple[ActorCritic, Rollout]:
     return network, RolloutCollector(config, environments, seed=0).collect(network)
 
 
-@pytest.mark.parametrize(
-    ("kl", "share"),
-    [(0.0, 1.0), (0.01, 1.0), (0.04, 0.5), (1.0, 0.1), (-1e-9, 1.0), (math.inf, 0.0), (math.nan, 0.0)],
-)
-def test_a_step_is_shortened_by_the_root_of_what_is_too_much(kl: float, share: float) -> None:
-    assert trusted_share(kl, 0.01) == pytest.approx(share)
-
-
 def test_the_policy_that_played_does_not_diverge() -> None:
     assert policy_divergence(*play(CONFIG)) == pytest.approx(0.0, abs=1e-6)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("length", "states"), [(5, slice(None)), (20, slice(0, 80, 3))], ids=["all", "a sample"])
-def test_the_divergence_by_hand(length: int, states: slice) -> None:
+@pytest.mark.parametrize("length", [5, 20], ids=["all", "a sample"])
+def test_the_divergence_by_hand(length: int) -> None:
     network, rollout = play(replace(CONFIG, rollout_length=length))
-    observations = rollout.observations.flatten(0, 1)[states]
+    observations = rollout.observations.flatten(0, 1)[sample_of(4 * length)]
+    assert len(observations) == min(4 * length, 32)
     before = network(observations)[0].softmax(1)
     for parameter in network.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter))
     after = network(observations)[0].softmax(1)
-    by_hand = sum(
-        float(p) * math.log(float(p) / float(q))
-        for old, new in zip(before, after, strict=True)
-        for p, q in zip(old, new, strict=True)
-    ) / len(before)
+    pairs = zip(before.flatten().tolist(), after.flatten().tolist(), strict=True)
+    by_hand = sum(p * math.log(p / q) for p, q in pairs) / len(before)
     assert by_hand > 1e-3
     assert policy_divergence(network, rollout) == pytest.approx(by_hand, rel=1e-3)
+
+
+@pytest.mark.parametrize("games", [16, 40])
+@pytest.mark.parametrize("length", [5, 8, 15, 16, 20, 32])
+def test_a_sample_is_of_many_games_and_the_whole_time(length: int, games: int) -> None:
+    chosen = sample_of(length * games)
+    assert len(set((chosen % games).tolist())) >= 12
+    assert len(set((chosen // games).tolist())) >= min(length, 12)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("max_kl", "share"), [(1.0, 1.0), (0.25, 1.0), (0.04, 0.4), (0.0025, 0.1)])
+def test_a_step_is_shortened_by_the_root_of_what_is_too_much(
+    max_kl: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, rollout = play(CONFIG)
+    local = LocalParameters(network)
+    parameters = local.float32_parameters()
+    monkeypatch.setattr(trust_region, "policy_divergence", lambda network, rollout: 0.25)
+    step = torch.full_like(parameters, 0.01)
+    trusted, kl = trusted_step(step, parameters, network, local, rollout, max_kl)
+    torch.testing.assert_close(trusted, share * step)
+    assert kl == 0.25
+    assert torch.equal(local.float32_parameters(), parameters - step), "the whole step is tried"
 
 
 def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -63,33 +79,37 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
     torch.manual_seed(0)
     shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
     found: list[float] = []
-    seen: list[tuple[ActorCritic, Rollout]] = []
-    take = LocalParameters.take_gradient
-    push = SharedParameters.push
-    differentiate = actor_learner.differentiate
+    seen: list[tuple[ActorCritic, LocalParameters, Rollout]] = []
+    differentiate, push = actor_learner.differentiate, SharedParameters.push
 
-    def remember(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: object) -> object:
-        seen.append((network, rollout))
-        return differentiate(network, local, rollout, *rest)  # type: ignore[arg-type]
-
-    locals_: list[LocalParameters] = []
-
-    def remember_local(self: LocalParameters, max_norm: float) -> tuple[torch.Tensor, float]:
-        locals_.append(self)
-        return take(self, max_norm)
+    def remember(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
+        seen.append((network, local, rollout))
+        return differentiate(network, local, rollout, *rest)
 
     def push_and_measure(self: SharedParameters, step: torch.Tensor) -> None:
         push(self, step)
-        locals_[-1].pull(self.parameters)
-        found.append(policy_divergence(*seen[-1]))
+        network, local, rollout = seen[-1]
+        local.pull(self.parameters)
+        found.append(policy_divergence(network, rollout))
 
     monkeypatch.setattr(actor_learner, "differentiate", remember)
-    monkeypatch.setattr(LocalParameters, "take_gradient", remember_local)
     monkeypatch.setattr(SharedParameters, "push", push_and_measure)
     reader, writer = Pipe(duplex=False)
     with reader:
         learn(config, shared, 0, ReportSender(0, writer))
     return found
+
+
+def test_a_step_that_leaves_no_policy_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_region, "policy_divergence", lambda network, rollout: math.nan)
+    config = replace(CONFIG, total_steps=100)
+    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    before = shared.parameters.clone()
+    reader, writer = Pipe(duplex=False)
+    with reader:
+        learn(config, shared, 0, ReportSender(0, writer))
+    assert torch.equal(shared.parameters, before)
+    assert shared.total_updates() == 0
 
 
 def test_no_update_goes_much_beyond_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
