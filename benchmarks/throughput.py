@@ -123,7 +123,7 @@ def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
     total = time.perf_counter() - seconds.pop("began")
     collect = seconds.pop("collect")
     seconds["act"] = collect - seconds["environment"]
-    # The trust region's own pull is counted twice, 1 us a step.
+    # The pull inside the trust region is counted twice.
     seconds["train"] = total - collect - seconds["pull and push"] - seconds["trust region"]
     return {name: round(1e6 * value / steps, 1) for name, value in seconds.items()}
 

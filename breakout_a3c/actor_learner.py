@@ -52,7 +52,9 @@ def learn(
     local = LocalParameters(network, resolve_precision(config.precision))
 
     for progress in shared.turns(worker_id):
-        pulled_version, pulled = shared.total_updates(), shared.parameters.clone()
+        pulled_version = shared.total_updates()
+        # The trust region asks for it again, when others have moved it.
+        pulled = shared.parameters if config.max_kl is None else shared.parameters.clone()
         local.pull(pulled)
         rollout = collector.collect(network, progress)
 
@@ -67,7 +69,7 @@ def learn(
         kl = 0.0
         finite = math.isfinite(grad_norm)
         if finite:
-            step = config.learning_rate_at(progress) * shared.direction(gradient)
+            step = shared.direction(gradient).mul_(config.learning_rate_at(progress))
             if config.max_kl is not None:
                 step, kl = trusted_step(step, pulled, network, local, rollout, config.max_kl)
             finite = math.isfinite(kl)
