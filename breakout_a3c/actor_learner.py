@@ -69,7 +69,7 @@ def learn(
         kl = 0.0
         finite = math.isfinite(grad_norm)
         if finite:
-            step = shared.direction(gradient).mul_(config.learning_rate_at(progress))
+            step = shared.direction(gradient).mul_(config.learning_rate_at(progress, pulled_version))
             if config.max_kl is not None:
                 step, kl = trusted_step(step, pulled, network, local, rollout, config.max_kl)
             finite = math.isfinite(kl)

@@ -202,6 +202,14 @@ class TrainConfig:
     final_learning_rate: float = option(
         0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
     )
+    warmup_updates: int = option(
+        200,
+        "updates over which the learning rate rises to that, linearly, as the mean square behind the first steps tells "
+        "little: 2 / (1 - rmsprop alpha) (Ma and Yarats 2021; by measurement, benchmarks/README.md); 0: none",
+        LEARNING,
+        low=0,
+        high=10**9,
+    )
     rmsprop_alpha: float = option(
         0.99, "decay of RMSprop's mean square (Mnih et al. 2016), and Adam's beta2", LEARNING, low=0, high=0.999999
     )
@@ -325,9 +333,15 @@ class TrainConfig:
         final = self.rollout_length if self.final_rollout_length is None else self.final_rollout_length
         return round(self.rollout_length + (final - self.rollout_length) * min(1.0, 2 * progress))
 
-    def learning_rate_at(self, progress: float) -> float:
-        """Return the linearly annealed learning rate."""
-        return self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
+    def learning_rate_at(self, progress: float, updates: int) -> float:
+        """Return the learning rate: linearly annealed, and risen linearly over the first updates.
+
+        Args:
+            progress: How much of the run is done.
+            updates: So far, of all actor-learners.
+        """
+        annealed = self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
+        return annealed * min(1.0, (updates + 1) / max(1, self.warmup_updates))
 
     def entropy_coef_at(self, progress: float) -> float:
         """Return the weight of the entropy bonus, which has fallen linearly by the middle of the run."""
@@ -377,6 +391,7 @@ CARTPOLE_A3C = replace(
     symmetric=False,
     final_rollout_length=None,
     learning_rate=7e-4,
+    warmup_updates=0,
     max_kl=None,
     final_entropy_coef=0.002,
     average_steps=0,
@@ -400,6 +415,7 @@ PRESETS: dict[str, TrainConfig] = {
         final_rollout_length=None,
         gae_lambda=1.0,
         learning_rate=7e-4,
+        warmup_updates=0,
         rmsprop_eps=0.1,
         rmsprop_eps_inside_root=True,
         final_entropy_coef=0.01,
@@ -444,7 +460,7 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 # What came later than the first checkpoints, as these were trained.
-ADDED_LATER = {"symmetric": False, "max_kl": None}
+ADDED_LATER = {"symmetric": False, "max_kl": None, "warmup_updates": 0}
 
 
 def from_dict(values: dict[str, Any], source: str) -> TrainConfig:

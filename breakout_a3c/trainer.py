@@ -187,7 +187,7 @@ class Trainer:
         progress = self._shared.progress()
         steps_per_second, updates_per_second = self._speed.rates()
         scalars |= {
-            "train/learning_rate": self._config.learning_rate_at(progress),
+            "train/learning_rate": self._config.learning_rate_at(progress, self._shared.total_updates()),
             "train/entropy_coef": self._config.entropy_coef_at(progress),
             "time/fps": steps_per_second,
             "time/minutes": self._shared.minutes(),

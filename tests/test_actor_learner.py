@@ -1,17 +1,20 @@
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
+from typing import Any
 
 import pytest
 import torch
 
+from breakout_a3c import actor_learner
 from breakout_a3c import rollout as rollout_module
 from breakout_a3c.actor_learner import differentiate, learn
 from breakout_a3c.config import BREAKOUT, PRESETS, LossReduction, TrainConfig
 from breakout_a3c.losses import Losses
+from breakout_a3c.networks import ActorCritic
 from breakout_a3c.pipes import Inbox
 from breakout_a3c.reports import ReportSender, WorkerReport
-from breakout_a3c.rollout import RolloutCollector, make_environments, make_network
+from breakout_a3c.rollout import Rollout, RolloutCollector, make_environments, make_network
 from breakout_a3c.shared import LocalParameters, SharedParameters
 
 
@@ -54,6 +57,31 @@ def test_ten_updates() -> None:
     assert sum(statistics.count for statistics in told) == 10
     assert all(0 < statistics.means["train/entropy"] <= 1.1 for statistics in told)
     assert all(statistics.means["async/staleness_updates"] == 0 for statistics in told)
+
+
+def share_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Train; return which share of the features is not zero in all states of a rollout, for each rollout."""
+    found: list[float] = []
+
+    def look(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
+        features = rollout.layer_outputs_of(slice(None))[-1]
+        found.append(float((features > 0).any(0).float().mean()))
+        return differentiate(network, local, rollout, *rest)
+
+    monkeypatch.setattr(actor_learner, "differentiate", look)
+    train_alone(config)
+    return found
+
+
+def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    preset = replace(BREAKOUT, threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
+    config = replace(preset, total_steps=20 * 16 * preset.rollout_length)
+    warm = share_of_units_alive(config, monkeypatch)
+    cold = share_of_units_alive(replace(config, warmup_updates=0), monkeypatch)
+    assert len(warm) == len(cold) == 20
+    assert warm[0] == cold[0] > 0.4
+    assert warm[-1] > 0.85 * warm[0]
+    assert cold[-1] < 0.7 * cold[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

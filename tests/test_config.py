@@ -40,7 +40,7 @@ def test_presets_survive_the_way_to_a_checkpoint_and_back(preset: TrainConfig) -
 def test_the_paper_preset_is_the_papers() -> None:
     paper = PRESETS["paper"]
     assert (paper.rollout_length, paper.envs_per_thread, paper.gae_lambda, paper.gamma) == (5, 1, 1.0, 0.99)
-    assert (paper.learning_rate, paper.final_learning_rate) == (7e-4, 0.0)
+    assert (paper.learning_rate, paper.final_learning_rate, paper.warmup_updates) == (7e-4, 0.0, 0)
     assert (paper.rmsprop_alpha, paper.rmsprop_eps, paper.rmsprop_eps_inside_root) == (0.99, 0.1, True)
     assert (paper.entropy_coef, paper.final_entropy_coef, paper.max_grad_norm) == (0.01, 0.01, 40.0)
     assert (paper.actions, paper.auto_fire, paper.loss_reduction, paper.network) == ("minimal", False, "sum", "paper")
@@ -99,8 +99,17 @@ def test_schedules_are_linear(progress: float, learning_rate: float, entropy_coe
     config = replace(
         BREAKOUT, learning_rate=8e-4, final_learning_rate=2e-4, entropy_coef=0.02, final_entropy_coef=0.002
     )
-    assert config.learning_rate_at(progress) == pytest.approx(learning_rate)
+    assert config.learning_rate_at(progress, updates=10_000) == pytest.approx(learning_rate)
     assert config.entropy_coef_at(progress) == pytest.approx(entropy_coef)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "updates", "expected"),
+    [(200, 0, 5e-6), (200, 99, 5e-4), (200, 199, 1e-3), (200, 10**6, 1e-3), (1, 0, 1e-3), (0, 0, 1e-3)],
+)
+def test_the_learning_rate_rises_over_the_first_updates(warmup: int, updates: int, expected: float) -> None:
+    config = replace(BREAKOUT, learning_rate=2e-3, final_learning_rate=0.0, warmup_updates=warmup)
+    assert config.learning_rate_at(0.5, updates) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("name", "value"), out_of_range())
@@ -182,12 +191,13 @@ def test_a2c_has_one_learner_with_all_games() -> None:
     assert (a2c.actor_learners, a2c.games_each) == (1, 7)
 
 
-def test_a_checkpoint_from_before_symmetry_and_trust_region_goes_on_without_them() -> None:
+def test_a_checkpoint_from_before_an_option_goes_on_without_it() -> None:
     old = BREAKOUT.to_dict()
-    del old["symmetric"], old["max_kl"]
+    del old["symmetric"], old["max_kl"], old["warmup_updates"]
     found = from_dict(old, "old.pt")
     assert not found.symmetric
     assert found.max_kl is None
+    assert found.warmup_updates == 0
     assert found.life_loss_penalty == BREAKOUT.life_loss_penalty
 
 

@@ -113,7 +113,7 @@ def test_a_step_that_leaves_no_policy_is_not_pushed(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_update_goes_much_beyond_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(CONFIG, learning_rate=0.01, final_learning_rate=0.01, total_steps=400)
+    config = replace(CONFIG, learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, total_steps=400)
     with monkeypatch.context() as patch:
         free = divergence_of_updates(replace(config, max_kl=None), patch)
     trusted = divergence_of_updates(replace(config, max_kl=1e-3), monkeypatch)
