@@ -23,7 +23,7 @@ from breakout_a3c.rollout import (
     training_seeds,
 )
 from breakout_a3c.shared import LocalParameters, SharedParameters
-from breakout_a3c.trust_region import trusted_step
+from breakout_a3c.trust_region import Change, trusted_step
 
 
 def learn(
@@ -54,7 +54,7 @@ def learn(
     for progress in shared.turns(worker_id):
         pulled_version = shared.total_updates()
         # The trust region asks for it again, when others have moved it.
-        pulled = shared.parameters if config.max_kl is None else shared.parameters.clone()
+        pulled = shared.parameters.clone() if config.limits_steps else shared.parameters
         local.pull(pulled)
         rollout = collector.collect(network, progress)
 
@@ -66,18 +66,18 @@ def learn(
         gradient, grad_norm = local.take_gradient(config.max_grad_norm)
 
         staleness = shared.total_updates() - pulled_version
-        kl = 0.0
+        change = Change()
         finite = math.isfinite(grad_norm)
         if finite:
             step = shared.direction(gradient).mul_(config.learning_rate_at(progress, pulled_version))
-            if config.max_kl is not None:
-                step, kl = trusted_step(step, pulled, network, local, rollout, config.max_kl)
-            finite = math.isfinite(kl)
+            if config.limits_steps:
+                step, change = trusted_step(step, pulled, network, local, rollout, config)
+            finite = change.finite
         if finite:
             shared.push(step)
         games = collector.take_finished()
         shared.count(worker_id, len(rollout), finite, len(games))
-        reports.add(finite, losses, grad_norm, kl, staleness, advantages, returns, games)
+        reports.add(finite, losses, grad_norm, change, staleness, advantages, returns, games)
     return collector.state()
 
 

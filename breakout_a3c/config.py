@@ -255,6 +255,14 @@ class TrainConfig:
         low=1e-12,
         high=1e38,
     )
+    max_value_change: float | None = option(
+        0.25,
+        "root mean square, over the same states, by which a step may move the values before it is shortened "
+        "(Wu et al. 2017; by measurement, benchmarks/README.md); none: no limit (Mnih et al. 2016)",
+        LEARNING,
+        low=1e-12,
+        high=1e38,
+    )
     loss_reduction: LossReduction = option(
         "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
     )
@@ -295,6 +303,11 @@ class TrainConfig:
     def is_symmetric(self) -> bool:
         """Whether the network is tied to the symmetry of the game."""
         return self.symmetric and self.game == "breakout"
+
+    @property
+    def limits_steps(self) -> bool:
+        """Whether a step is tried before it is taken."""
+        return self.max_kl is not None or self.max_value_change is not None
 
     @property
     def actor_learners(self) -> int:
@@ -393,6 +406,7 @@ CARTPOLE_A3C = replace(
     learning_rate=7e-4,
     warmup_updates=0,
     max_kl=None,
+    max_value_change=None,
     final_entropy_coef=0.002,
     average_steps=0,
     total_steps=500_000,
@@ -422,6 +436,7 @@ PRESETS: dict[str, TrainConfig] = {
         value_coef=0.25,
         max_grad_norm=40.0,
         max_kl=None,
+        max_value_change=None,
         loss_reduction="sum",
         average_steps=0,
     ),
@@ -460,7 +475,7 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 # What came later than the first checkpoints, as these were trained.
-ADDED_LATER = {"symmetric": False, "max_kl": None, "warmup_updates": 0}
+ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "warmup_updates": 0}
 
 
 def from_dict(values: dict[str, Any], source: str) -> TrainConfig:

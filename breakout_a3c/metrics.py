@@ -34,6 +34,7 @@ LAYOUT = {
     "entropy, nats": ["Multiline", ["train/entropy$"]],
     "speed, agent steps/s": ["Multiline", ["time/fps"]],
     "change of the policy by an update, nats": ["Multiline", ["train/approx_kl"]],
+    "change of the values by an update": ["Multiline", ["train/value_change"]],
     "staleness, updates": ["Multiline", ["async/staleness_updates"]],
 }
 

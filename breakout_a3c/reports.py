@@ -17,6 +17,7 @@ from torch import Tensor
 from breakout_a3c.losses import Losses
 from breakout_a3c.pipes import send_in_parts
 from breakout_a3c.rollout import FinishedGame
+from breakout_a3c.trust_region import Change
 
 SEND_SECONDS = 0.5
 # A pipe that polls as writable takes one part of a message without blocking; 32 games need less than half of it.
@@ -87,7 +88,7 @@ class ReportSender:
         pushed: bool,
         losses: Losses,
         grad_norm: float,
-        kl: float,
+        change: Change,
         staleness: int,
         advantages: Tensor,
         returns: Tensor,
@@ -99,7 +100,7 @@ class ReportSender:
             pushed: Whether gradient and step were finite, and so pushed.
             losses: Of the update.
             grad_norm: Before clipping.
-            kl: By which the whole step would have changed the policy, in nats; 0 where that was not measured.
+            change: What the whole step would have changed; nothing where that was not measured.
             staleness: Updates of others between the pull and the push.
             advantages: ``(T, B)``; with the returns they tell how well the value explains them.
             returns: ``(T, B)``.
@@ -116,7 +117,8 @@ class ReportSender:
                     "train/entropy": float(losses.entropy),
                     "rollout/max_probability": float(losses.max_probability),
                     "train/grad_norm": grad_norm,
-                    "train/approx_kl": kl,
+                    "train/approx_kl": change.kl,
+                    "train/value_change": change.value,
                     "async/staleness_updates": staleness,
                 }
             )

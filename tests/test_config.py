@@ -193,10 +193,11 @@ def test_a2c_has_one_learner_with_all_games() -> None:
 
 def test_a_checkpoint_from_before_an_option_goes_on_without_it() -> None:
     old = BREAKOUT.to_dict()
-    del old["symmetric"], old["max_kl"], old["warmup_updates"]
+    del old["symmetric"], old["max_kl"], old["max_value_change"], old["warmup_updates"]
     found = from_dict(old, "old.pt")
     assert not found.symmetric
-    assert found.max_kl is None
+    assert found.max_kl is found.max_value_change is None
+    assert not found.limits_steps
     assert found.warmup_updates == 0
     assert found.life_loss_penalty == BREAKOUT.life_loss_penalty
 

@@ -12,6 +12,7 @@ from breakout_a3c.losses import Losses
 from breakout_a3c.pipes import Inbox
 from breakout_a3c.reports import ReportSender, UpdateStatistics, WorkerReport, explained_variance
 from breakout_a3c.rollout import FinishedGame
+from breakout_a3c.trust_region import Change
 
 GAME = FinishedGame(7.0, 300, False)
 ADVANTAGES, RETURNS = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 5.0]])
@@ -24,7 +25,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def add(sender: ReportSender, value: float = 1.0, pushed: bool = True, games: int = 0) -> None:
     losses = Losses(*(torch.tensor(value) for _ in range(5)))
-    sender.add(pushed, losses, value, 0.25, 3, ADVANTAGES, RETURNS, [GAME] * games)
+    sender.add(pushed, losses, value, Change(0.25, 0.5), 3, ADVANTAGES, RETURNS, [GAME] * games)
 
 
 def received(reader: Connection) -> list[WorkerReport]:
@@ -52,6 +53,7 @@ def test_a_report_tells_of_updates_and_games() -> None:
     assert report.games == [GAME]
     assert report.statistics.means["train/value_loss"] == 2.0
     assert report.statistics.means["train/approx_kl"] == 0.25
+    assert report.statistics.means["train/value_change"] == 0.5
     assert report.statistics.means["async/staleness_updates"] == 3
     # Var(R - V) = 1/4, Var(R) = 4.
     assert report.statistics.means["train/explained_variance"] == pytest.approx(1 - 0.25 / 4)

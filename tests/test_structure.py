@@ -12,7 +12,7 @@ ORDER = [
     "errors", "config", "command_line", "leave_with_trainer", "processes",
     "returns", "losses", "networks",
     "preprocessing", "environments", "late_starts", "rollout",
-    "turns", "shared", "averaging", "clocks", "pipes", "reports", "trust_region", "actor_learner",
+    "turns", "shared", "averaging", "clocks", "pipes", "trust_region", "reports", "actor_learner",
     "checkpoints", "models", "plan", "evaluation", "evaluation_pool", "saliency", "drawing", "controls", "playing",
     "recording", "viewer", "server", "evaluator",
     "metrics", "console", "guidance", "supervisor", "trainer", "curves",

@@ -16,7 +16,7 @@ from breakout_a3c.networks import ActorCritic
 from breakout_a3c.reports import ReportSender
 from breakout_a3c.rollout import Rollout, RolloutCollector, make_environments, make_network
 from breakout_a3c.shared import LocalParameters, SharedParameters
-from breakout_a3c.trust_region import policy_divergence, sample_of, trusted_step
+from breakout_a3c.trust_region import Change, change_since, sample_of, trusted_step
 
 CONFIG = replace(
     BREAKOUT, threads=1, envs_per_thread=4, final_rollout_length=None, precision="float32", eval_minutes=0.0
@@ -31,7 +31,8 @@ def play(config: TrainConfig) -> tuple[ActorCritic, Rollout]:
 
 
 def test_the_policy_that_played_does_not_diverge() -> None:
-    assert policy_divergence(*play(CONFIG)) == pytest.approx(0.0, abs=1e-6)
+    network, rollout = play(CONFIG)
+    assert change_since(rollout, network) == pytest.approx((0.0, 0.0), abs=1e-5)
 
 
 @torch.no_grad()
@@ -40,14 +41,15 @@ def test_the_divergence_by_hand(length: int) -> None:
     network, rollout = play(replace(CONFIG, rollout_length=length))
     observations = rollout.observations.flatten(0, 1)[sample_of(4 * length)]
     assert len(observations) == min(4 * length, 32)
-    before = network(observations)[0].softmax(1)
+    before, values_before = network(observations)[0].softmax(1), network(observations)[1]
     for parameter in network.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter))
-    after = network(observations)[0].softmax(1)
+    after, values_after = network(observations)[0].softmax(1), network(observations)[1]
     pairs = zip(before.flatten().tolist(), after.flatten().tolist(), strict=True)
     by_hand = sum(p * math.log(p / q) for p, q in pairs) / len(before)
     assert by_hand > 1e-3
-    assert policy_divergence(network, rollout) == pytest.approx(by_hand, rel=1e-3)
+    squares = [(a - b) ** 2 for a, b in zip(values_after.tolist(), values_before.tolist(), strict=True)]
+    assert change_since(rollout, network) == pytest.approx((by_hand, math.sqrt(sum(squares) / len(squares))), rel=1e-3)
 
 
 @pytest.mark.parametrize("games", [16, 40])
@@ -59,18 +61,25 @@ def test_a_sample_is_of_many_games_and_the_whole_time(length: int, games: int) -
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("max_kl", "share"), [(1.0, 1.0), (0.25, 1.0), (0.04, 0.4), (0.0025, 0.1)])
-def test_a_step_is_shortened_by_the_root_of_what_is_too_much(
-    max_kl: float, share: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("max_kl", "max_value_change", "share"),
+    [
+        (1.0, 1.0, 1.0), (0.25, 0.8, 1.0), (0.04, 1.0, 0.4), (0.0025, 1.0, 0.1), (1.0, 0.2, 0.25), (0.04, 0.2, 0.25),
+        (None, 0.08, 0.1), (0.04, None, 0.4),
+    ],
+)  # fmt: skip
+def test_a_step_is_shortened_to_stay_within_both_limits(
+    max_kl: float | None, max_value_change: float | None, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, rollout = play(CONFIG)
     local = LocalParameters(network)
     parameters = local.float32_parameters()
-    monkeypatch.setattr(trust_region, "policy_divergence", lambda network, rollout: 0.25)
+    monkeypatch.setattr(trust_region, "change_since", lambda rollout, network: Change(0.25, 0.8))
     step = torch.full_like(parameters, 0.01)
-    trusted, kl = trusted_step(step, parameters, network, local, rollout, max_kl)
+    config = replace(CONFIG, max_kl=max_kl, max_value_change=max_value_change)
+    trusted, change = trusted_step(step, parameters, network, local, rollout, config)
     torch.testing.assert_close(trusted, share * step)
-    assert kl == 0.25
+    assert change == (0.25, 0.8)
     assert torch.equal(local.float32_parameters(), parameters - step), "the whole step is tried"
 
 
@@ -90,7 +99,7 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
         push(self, step)
         network, local, rollout = seen[-1]
         local.pull(self.parameters)
-        found.append(policy_divergence(network, rollout))
+        found.append(change_since(rollout, network).kl)
 
     monkeypatch.setattr(actor_learner, "differentiate", remember)
     monkeypatch.setattr(SharedParameters, "push", push_and_measure)
@@ -100,8 +109,9 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
     return found
 
 
-def test_a_step_that_leaves_no_policy_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust_region, "policy_divergence", lambda network, rollout: math.nan)
+@pytest.mark.parametrize("change", [Change(math.nan, 0.0), Change(0.0, math.inf)])
+def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_region, "change_since", lambda rollout, network: change)
     config = replace(CONFIG, total_steps=100)
     shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
     before = shared.parameters.clone()
@@ -113,7 +123,9 @@ def test_a_step_that_leaves_no_policy_is_not_pushed(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_update_goes_much_beyond_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(CONFIG, learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, total_steps=400)
+    config = replace(
+        CONFIG, learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, max_value_change=None, total_steps=400
+    )
     with monkeypatch.context() as patch:
         free = divergence_of_updates(replace(config, max_kl=None), patch)
     trusted = divergence_of_updates(replace(config, max_kl=1e-3), monkeypatch)
