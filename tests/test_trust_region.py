@@ -1,4 +1,4 @@
-"""What a trusted step does to the policy."""
+"""What a trusted step does to policy and values."""
 
 import math
 from dataclasses import replace
@@ -30,14 +30,14 @@ def play(config: TrainConfig) -> tuple[ActorCritic, Rollout]:
     return network, RolloutCollector(config, environments, seed=0).collect(network)
 
 
-def test_the_policy_that_played_does_not_diverge() -> None:
+def test_the_network_that_played_has_not_changed() -> None:
     network, rollout = play(CONFIG)
     assert change_since(rollout, network) == pytest.approx((0.0, 0.0), abs=1e-5)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("length", [5, 20], ids=["all", "a sample"])
-def test_the_divergence_by_hand(length: int) -> None:
+def test_the_change_by_hand(length: int) -> None:
     network, rollout = play(replace(CONFIG, rollout_length=length))
     observations = rollout.observations.flatten(0, 1)[sample_of(4 * length)]
     assert len(observations) == min(4 * length, 32)
