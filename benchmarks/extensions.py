@@ -53,7 +53,7 @@ def train_and_evaluate(context: Context, seed: int, arguments: list[str], folder
     if "evaluation" not in result:
         agent = load_agent(snapshots_of(seed, folder)[-1])
         facts = evaluate_on_all_cores(context, agent, Protocol(seed=PROTOCOL_SEED), lambda played: None).to_dict()
-        result["evaluation"] = facts
+        result["evaluation"] = {"steps": agent.checkpoint.steps} | facts
         write_result(result, output / f"seed-{seed}.json")
     return result
 
