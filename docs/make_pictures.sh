@@ -42,5 +42,5 @@ kill $page
 if [ -d runs ]; then
   .venv/bin/tensorboard --logdir runs --port 6089 >/dev/null 2>&1 &
   sleep 15
-  shoot docs/tensorboard.png "http://localhost:6089/#custom_scalars" 1400,1100
+  shoot docs/tensorboard.png "http://localhost:6089/#custom_scalars" 1400,1380
 fi
