@@ -442,7 +442,7 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "cartpole": CARTPOLE_A3C,
     # One learner with 40 games: an update sees five times as many steps, and its rate is four times as high. Without
-    # the limit one seed of 18 ended at 92 points; with it the lowest had 495.
+    # the limit one seed of 18 ended at 92 points (benchmarks/README.md).
     "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3, max_kl=0.03),
     # The online method: an update after each step, from one-step targets. Rewards are small beside the entropy
     # bonus: a value function that knows nothing yet calls every action good, and the first one would take all.
