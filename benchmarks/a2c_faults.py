@@ -21,11 +21,14 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c import actor_learner, rollout
-from breakout_a3c.config import PRESETS, TrainConfig
-from breakout_a3c.losses import Losses, actor_critic_losses, entropy
-from breakout_a3c.rollout import FinishedGame, make_environments, make_network
-from breakout_a3c.shared import SharedParameters
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.games.batch import FinishedGame
+from breakout_a3c.games.make import make_environments
+from breakout_a3c.learning import actor_learner, rollout
+from breakout_a3c.learning.losses import Losses, actor_critic_losses, entropy
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results"
 PRESET = replace(PRESETS["cartpole-a2c"], max_kl=None)  # the program asked about limits no step

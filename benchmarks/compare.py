@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.curves import read_curve, style_axis
+from breakout_a3c.playing.curves import read_curve, style_axis
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import write_result
 from benchmarks.time_to_score import run_seed, snapshots_of
-from breakout_a3c.curves import style_axis
-from breakout_a3c.evaluation import Protocol
-from breakout_a3c.evaluation_pool import evaluate_on_all_cores
-from breakout_a3c.models import load_agent
-from breakout_a3c.processes import Context, process_context
+from breakout_a3c.playing.curves import style_axis
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
+from breakout_a3c.processes.start import Context, process_context
+from breakout_a3c.saving.agent import load_agent
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

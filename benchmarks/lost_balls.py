@@ -18,9 +18,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.checkpoints import Agent
-from breakout_a3c.evaluation import Protocol, action_generator, choose_actions, make_player_environment
-from breakout_a3c.models import load_agent
+from breakout_a3c.playing.evaluation import Protocol, action_generator, choose_actions, make_player_environment
+from breakout_a3c.saving.agent import Agent, load_agent
 
 WALL_BRICKS = 108
 ONE_BRICK = {1.0, 4.0, 7.0}  # points, by its row; another reward is of two

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from breakout_a3c.checkpoints import program_versions
+from breakout_a3c.saving.provenance import program_versions
 
 
 def describe_machine() -> dict[str, object]:

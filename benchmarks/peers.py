@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import Contender, run_rounds, started, training
-from breakout_a3c.config import PRESETS
-from breakout_a3c.processes import Context, process_context
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.start import Context, process_context
 
 HERE = Path(__file__).parent
 SB3 = "stable-baselines3==2.7.0"

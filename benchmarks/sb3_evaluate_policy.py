@@ -18,8 +18,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.sb3_games import make_games
-from breakout_a3c.evaluation import action_generator, choose_actions
-from breakout_a3c.models import load_agent
+from breakout_a3c.playing.evaluation import action_generator, choose_actions
+from breakout_a3c.saving.agent import load_agent
 
 ENVIRONMENTS = 8
 

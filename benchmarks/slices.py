@@ -15,10 +15,10 @@ from typing import Any
 import psutil
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.models import load_weights
-from breakout_a3c.plan import TrainingPlan, initial_parameters
-from breakout_a3c.processes import Context
-from breakout_a3c.supervisor import Supervisor
+from breakout_a3c.processes.start import Context
+from breakout_a3c.saving.agent import load_weights
+from breakout_a3c.training.plan import TrainingPlan, initial_parameters
+from breakout_a3c.training.supervisor import Supervisor
 
 SETTLE_SECONDS = 1.0
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
 from benchmarks.resources import SAMPLE_SECONDS, sample
-from breakout_a3c.checkpoints import load_checkpoint
+from breakout_a3c.saving.checkpoints import load_checkpoint
 
 HERE = Path(__file__).parent
 WORK = HERE / "work" / "soak"

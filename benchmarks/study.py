@@ -23,13 +23,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.checkpoints import load_checkpoint
-from breakout_a3c.curves import read_curve
 from breakout_a3c.errors import UserError
-from breakout_a3c.evaluation import Protocol
-from breakout_a3c.evaluation_pool import evaluate_on_all_cores
-from breakout_a3c.models import load_agent
-from breakout_a3c.processes import Context, process_context
+from breakout_a3c.playing.curves import read_curve
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
+from breakout_a3c.processes.start import Context, process_context
+from breakout_a3c.saving.agent import load_agent
+from breakout_a3c.saving.checkpoints import load_checkpoint
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "study"

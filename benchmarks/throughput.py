@@ -23,16 +23,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
 from benchmarks.slices import Contender, run_rounds, started, training
-from breakout_a3c import actor_learner
-from breakout_a3c.actor_learner import learn
-from breakout_a3c.config import PRESETS
-from breakout_a3c.environments import AtariGame, make_environment
-from breakout_a3c.models import load_weights
-from breakout_a3c.plan import TrainingPlan, initial_parameters
-from breakout_a3c.processes import Context, process_context, start_process
-from breakout_a3c.reports import ReportSender
-from breakout_a3c.rollout import GameBatch, RolloutCollector
-from breakout_a3c.shared import LocalParameters, SharedParameters
+from breakout_a3c.games.atari import AtariGame
+from breakout_a3c.games.batch import GameBatch
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning import actor_learner
+from breakout_a3c.learning.actor_learner import learn
+from breakout_a3c.learning.local_parameters import LocalParameters
+from breakout_a3c.learning.reports import ReportSender
+from breakout_a3c.learning.rollout import RolloutCollector
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.start import Context, process_context, start_process
+from breakout_a3c.saving.agent import load_weights
+from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout-5m.safetensors"

@@ -9,12 +9,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.controls import Controls
-from breakout_a3c.drawing import Scene
-from breakout_a3c.evaluation import Protocol
-from breakout_a3c.models import load_agent
-from breakout_a3c.playing import Player
-from breakout_a3c.viewer import Window
+from breakout_a3c.playing.controls import Controls
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.player import Player
+from breakout_a3c.playing.scene import Scene
+from breakout_a3c.playing.window import Window
+from breakout_a3c.saving.agent import load_agent
 
 HERE = Path(__file__).parent
 MODEL = HERE.parent / "models" / "breakout.safetensors"

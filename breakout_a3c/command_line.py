@@ -23,11 +23,19 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence on stderr."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32), **settings)
+        super().__init__(
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32),
+            **({"prog": program_name()} | settings),
+        )
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is, and exit with code 2."""
         self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}: see python {self.prog} --help.\n")
+
+
+def program_name() -> str:
+    """Return how this program was called, such as ``train.py`` or ``-m breakout_a3c train``."""
+    return Path(sys.argv[0]).name
 
 
 def run_program(program: Callable[[], int | None]) -> NoReturn:
@@ -39,7 +47,7 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     try:
         code = program() or 0
     except UserError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        print(f"{program_name()}: {error}", file=sys.stderr)
         code = EXIT_BAD_INPUT
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
@@ -58,7 +66,7 @@ def flush_output() -> int:
         if error.errno != errno.ENOSPC:
             return 0
         with suppress(OSError):
-            print(f"{Path(sys.argv[0]).name}: not all output was written: {error.strerror}.", file=sys.stderr)
+            print(f"{program_name()}: not all output was written: {error.strerror}.", file=sys.stderr)
         return EXIT_NOT_PRINTED
     return 0
 

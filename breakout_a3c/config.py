@@ -4,7 +4,7 @@ The help texts below are what ``python train.py --help`` prints. Nothing here im
 error is answered at once.
 """
 
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,7 +18,6 @@ ValueLoss = Literal["squared", "smooth-l1"]
 Algorithm = Literal["a3c", "a2c"]
 Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
-
 CARTPOLE = "cartpole"
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
@@ -387,114 +386,3 @@ def check_field(spec: "Field[Any]", value: Any) -> None:
         raise UserError(f"{name} is {value}: it must be at most {high}.")
     if isinstance(value, float) and value == float("inf"):
         raise UserError(f"{name} is infinite: give a finite number.")
-
-
-BREAKOUT = TrainConfig()
-# CartPole-v1, which counts as solved at a mean return of 475.
-CARTPOLE_A3C = replace(
-    BREAKOUT,
-    game=CARTPOLE,
-    network="mlp",
-    precision="float32",
-    threads=3,
-    envs_per_thread=8,
-    frame_skip=1,
-    clip_rewards=False,
-    life_loss_penalty=0.0,
-    symmetric=False,
-    final_rollout_length=None,
-    learning_rate=7e-4,
-    warmup_updates=0,
-    max_kl=None,
-    max_value_change=None,
-    final_entropy_coef=0.002,
-    average_steps=0,
-    total_steps=500_000,
-    eval_minutes=0.1,
-)
-
-PRESETS: dict[str, TrainConfig] = {
-    # Ours: the fastest to a good score on two cores.
-    "breakout": BREAKOUT,
-    # Mnih et al. 2016 with the details that its author confirmed to the authors of async-rl, whose
-    # value loss is 0.5 * (R - V)^2 / 2; only the weights begin otherwise, as in OpenAI baselines.
-    "paper": replace(
-        BREAKOUT,
-        actions="minimal",
-        auto_fire=False,
-        life_loss_penalty=0.0,
-        symmetric=False,
-        precision="float32",
-        envs_per_thread=1,
-        final_rollout_length=None,
-        gae_lambda=1.0,
-        learning_rate=7e-4,
-        warmup_updates=0,
-        rmsprop_eps=0.1,
-        rmsprop_eps_inside_root=True,
-        final_entropy_coef=0.01,
-        value_coef=0.25,
-        max_grad_norm=40.0,
-        max_kl=None,
-        max_value_change=None,
-        loss_reduction="sum",
-        average_steps=0,
-    ),
-    "cartpole": CARTPOLE_A3C,
-    # One learner with 40 games: an update sees five times as many steps, and its rate is four times as high. Without
-    # the limit one seed of 18 ended at 92 points (benchmarks/README.md).
-    "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3, max_kl=0.03),
-    # The online method: an update after each step, from one-step targets. Rewards are small beside the entropy
-    # bonus: a value function that knows nothing yet calls every action good, and the first one would take all.
-    "td-actor-critic": replace(
-        CARTPOLE_A3C,
-        threads=1,
-        envs_per_thread=1,
-        rollout_length=1,
-        gae_lambda=0.0,
-        gamma=0.98,
-        reward_scale=0.01,
-        separate_value_network=True,
-        optimizer="adam",
-        rmsprop_alpha=0.999,
-        rmsprop_eps=1e-8,
-        learning_rate=3e-4,
-        value_coef=5.0,
-        max_grad_norm=100.0,
-        total_steps=60_000,
-    ),
-    # The other end: an update after each game, from its whole returns, with the value as baseline.
-    "reinforce": replace(
-        CARTPOLE_A3C,
-        threads=1,
-        envs_per_thread=1,
-        rollout_length=500,
-        gae_lambda=1.0,
-        learning_rate=3e-3,
-        total_steps=200_000,
-    ),
-}
-
-# What came later than the first checkpoints, as these were trained.
-ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "warmup_updates": 0}
-
-
-def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
-    """Rebuild a config that ``to_dict`` wrote; what an older version did not know is off, or has its default.
-
-    Args:
-        values: Field names and values.
-        source: Where they come from, for the message.
-
-    Raises:
-        UserError: If a field is unknown or a value is out of range.
-    """
-    known = {spec.name for spec in fields(TrainConfig)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        names = ", ".join(f"{name!r:.50}" for name in unknown[:5])
-        raise UserError(f"{source} was written by another version: it has the unknown settings {names}.")
-    try:
-        return TrainConfig(**(ADDED_LATER | values))
-    except UserError as error:
-        raise UserError(f"{source} holds settings that cannot be: {error}") from error

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from breakout_a3c.checkpoints import Checkpoint, RunFolder
-from breakout_a3c.config import PRESETS, TrainConfig
-from breakout_a3c.environments import make_environment
-from breakout_a3c.rollout import make_network
-from breakout_a3c.shared import LocalParameters
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.local_parameters import LocalParameters
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.saving.checkpoints import Checkpoint
+from breakout_a3c.saving.run_folder import RunFolder
 
 # torch was imported before the package could set OMP_NUM_THREADS.
 torch.set_num_threads(1)

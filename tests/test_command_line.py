@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-import train
 from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
-from breakout_a3c.config import BREAKOUT, PRESETS, TrainConfig
+from breakout_a3c.commands import train
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
+from breakout_a3c.presets import BREAKOUT, PRESETS
 
 BASE = replace(PRESETS["paper"], threads=3, total_steps=1234)
 

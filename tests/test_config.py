@@ -5,8 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
-from breakout_a3c.config import PRESETS, TrainConfig, from_dict
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.saving.retired_settings import from_dict
 
 BREAKOUT = PRESETS["breakout"]
 

@@ -9,11 +9,10 @@ from types import FrameType
 
 import pytest
 
-import play
-import train
 from breakout_a3c.command_line import run_program
+from breakout_a3c.commands import play, train
 
-PROGRAMS: dict[str, Callable[[], int | None]] = {"train.py": train.main, "play.py": play.play}
+PROGRAMS: dict[str, Callable[[], int | None]] = {"train.py": train.main, "play.py": play.main}
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from breakout_a3c.checkpoints import load_checkpoint
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.models import save_model
-from tests.test_checkpoints import write_bare_tensor, write_other_program, write_pickle, write_torch_pickle
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.saving.published import save_model
+from tests.saving.test_checkpoints import write_bare_tensor, write_other_program, write_pickle, write_torch_pickle
 from tests.test_config import option_of, out_of_range
 from tests.torture.programs import Outcome, Programs
 

@@ -8,8 +8,9 @@ from typing import Any, get_args
 import pytest
 import torch
 
-from breakout_a3c.config import BREAKOUT, PRESETS, TrainConfig
-from tests.test_actor_learner import train_alone
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.presets import BREAKOUT, PRESETS
+from tests.learning.test_actor_learner import train_alone
 from tests.torture.programs import Programs
 
 NUMBERS = {int, float}

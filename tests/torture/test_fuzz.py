@@ -17,10 +17,11 @@ import torch
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from breakout_a3c.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from breakout_a3c.errors import UserError
-from breakout_a3c.models import build_agent, load_model, save_model
-from breakout_a3c.plan import TrainingPlan, initial_parameters
+from breakout_a3c.saving.agent import build_agent
+from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from breakout_a3c.saving.published import load_model, save_model
+from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 from tests.torture.effort import SEED, rounds
 from tests.torture.programs import within
 

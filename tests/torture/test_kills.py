@@ -14,16 +14,15 @@ import psutil
 import pytest
 import torch
 
-from breakout_a3c.checkpoints import load_checkpoint
-from breakout_a3c.config import BREAKOUT
-from breakout_a3c.environments import make_environment
-from breakout_a3c.evaluator import Evaluation, Evaluator
-from breakout_a3c.processes import process_context
-from breakout_a3c.rollout import make_network
-from breakout_a3c.shared import SharedParameters
-from breakout_a3c.supervisor import STOP_SECONDS, Supervisor
-from tests.starting import START_METHOD
-from tests.test_training import (
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import BREAKOUT
+from breakout_a3c.processes.start import process_context
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.training.evaluator import Evaluation, Evaluator
+from breakout_a3c.training.supervisor import STOP_SECONDS, Supervisor
+from tests.programs.test_train import (
     EVALUATED,
     GONE_SECONDS,
     TRAIN,
@@ -36,6 +35,7 @@ from tests.test_training import (
     wait_for,
     workers,
 )
+from tests.starting import START_METHOD
 from tests.torture.effort import rounds
 
 CONFIG = replace(BREAKOUT, threads=4, envs_per_thread=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
@@ -227,8 +227,8 @@ def test_ctrl_c_saves_although_every_process_hangs(tmp_path: Path, presses: int)
 FAULTY = """
 import sys
 from breakout_a3c.command_line import run_program
-from breakout_a3c.console import TrainingConsole
-import train
+from breakout_a3c.training.console import TrainingConsole
+from breakout_a3c.commands import train
 
 def fail(console):
     raise RuntimeError("nobody thought of this")

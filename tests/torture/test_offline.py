@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from breakout_a3c.checkpoints import Checkpoint, load_checkpoint
-from tests.test_training import TRAIN, finish, first_checkpoint, start, wait_for
+from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint
+from tests.programs.test_train import TRAIN, finish, first_checkpoint, start, wait_for
 
 PLAY = TRAIN.with_name("play.py")
 # Each Python process runs this first. An address of another kind than a path leaves the machine or could.

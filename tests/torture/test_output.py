@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from breakout_a3c.checkpoints import load_checkpoint
-from tests.test_training import GONE_SECONDS, TRAIN, assert_gone, family, first_checkpoint, wait_for
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from tests.programs.test_train import GONE_SECONDS, TRAIN, assert_gone, family, first_checkpoint, wait_for
 
 COMMAND = [sys.executable, str(TRAIN), "--preset", "cartpole", "--threads", "1", "--eval-minutes", "0"]
 

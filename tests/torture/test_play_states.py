@@ -11,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from breakout_a3c.config import BREAKOUT
-from breakout_a3c.processes import process_context
-from breakout_a3c.rollout import MAX_COUNT, FinishedGame, RolloutCollector, make_environments, make_network
-from breakout_a3c.shared import SharedParameters
-from breakout_a3c.supervisor import Supervisor
+from breakout_a3c.games.batch import MAX_COUNT, FinishedGame
+from breakout_a3c.games.make import make_environments
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.learning.rollout import RolloutCollector
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import BREAKOUT
+from breakout_a3c.processes.start import process_context
+from breakout_a3c.training.supervisor import Supervisor
 from tests.starting import IMPORTS_SECONDS, START_METHOD
 from tests.torture.effort import rounds
 

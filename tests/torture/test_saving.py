@@ -21,16 +21,17 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from breakout_a3c import metrics, trainer
-from breakout_a3c.checkpoints import RunFolder, load_checkpoint
-from breakout_a3c.config import PRESETS
-from breakout_a3c.console import TrainingConsole
-from breakout_a3c.plan import TrainingPlan
-from breakout_a3c.processes import process_context, start_process
-from breakout_a3c.trainer import Trainer
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.start import process_context, start_process
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.saving.run_folder import RunFolder
+from breakout_a3c.training import metrics, trainer
+from breakout_a3c.training.console import TrainingConsole
+from breakout_a3c.training.plan import TrainingPlan
+from breakout_a3c.training.trainer import Trainer
+from tests.programs.test_train import first_checkpoint, wait_for
+from tests.saving.test_checkpoints import small_checkpoint
 from tests.starting import START_METHOD
-from tests.test_checkpoints import small_checkpoint
-from tests.test_training import first_checkpoint, wait_for
 from tests.torture.effort import rounds
 
 # TensorBoard writes in a thread; its traceback would be no sentence.

@@ -1,0 +1,34 @@
+"""The programs by one name: ``python -m breakout_a3c train | play | curves | publish``."""
+
+import sys
+from importlib import import_module
+
+from breakout_a3c.command_line import EXIT_BAD_INPUT, run_program
+
+COMMANDS = {
+    "train": "train an agent, or go on with a training",
+    "play": "watch an agent play, record it, or evaluate it",
+    "curves": "draw the learning curves of runs into a PNG",
+    "publish": "publish a checkpoint as a model",
+}
+
+
+def main() -> int | None:
+    """Run the command that the first argument names; return its exit code."""
+    listed = "\n".join(f"  {name:<9}{purpose}" for name, purpose in COMMANDS.items())
+    usage = f"usage: python -m breakout_a3c COMMAND ...\n\n{listed}\n\nCOMMAND --help tells more."
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in ("-h", "--help"):
+        print(usage)
+        return 0
+    if command not in COMMANDS:
+        given = f"there is no command {command!r}" if command else "no command was given"
+        print(f"breakout_a3c: {given}: give one of {', '.join(COMMANDS)}.", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    sys.argv[:2] = [f"-m breakout_a3c {command}"]
+    run: int | None = import_module(f"breakout_a3c.commands.{command}").main()
+    return run
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,30 @@
+"""Publish a checkpoint: ``python -m breakout_a3c publish CHECKPOINT models/NAME.safetensors``."""
+
+import json
+import sys
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from breakout_a3c.command_line import Parser
+from breakout_a3c.errors import UserError
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.saving.published import SUFFIX, save_model
+
+
+def main() -> int:
+    """Publish a checkpoint."""
+    parser = Parser(description="Publish a checkpoint as a model.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("model", type=Path, help=f"the file to write, which ends in {SUFFIX}")
+    parser.add_argument("--evaluation", type=Path, required=True, help="what play.py CHECKPOINT --json printed")
+    options = parser.parse_args()
+    if options.model.suffix != SUFFIX:
+        raise UserError(f"{options.model} does not end in {SUFFIX}: give the model such a name.")
+    try:
+        evaluation = json.loads(options.evaluation.read_text())
+        digest = save_model(load_checkpoint(options.checkpoint), evaluation, options.model)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"the model was not written ({error}): check the paths.") from error
+    print(f"{options.model}: SHA-256 {digest}", file=sys.stdout)
+    return 0

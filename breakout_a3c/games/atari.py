@@ -1,0 +1,234 @@
+"""The games as gymnasium environments: raw rewards, raw game ends.
+
+Facts about the emulator that shape this file: Breakout serves a ball only on FIRE, so a policy that
+never fires stalls; after 65,535 frames it serves none at all; and an unseeded emulator seeds itself
+with the time in seconds, so that games which start together are the same game.
+"""
+
+import atexit
+import difflib
+import math
+from pathlib import Path
+from typing import Any
+
+import ale_py
+import cv2
+import gymnasium
+import numpy as np
+from ale_py import Action, roms
+from gymnasium.spaces import Box, Discrete
+
+from breakout_a3c.config import CARTPOLE, Actions
+from breakout_a3c.errors import UserError
+from breakout_a3c.games.preprocessing import LAST, PREVIOUS, SIDE, STACK, Bytes, FramePreprocessor
+from breakout_a3c.games.state import GameState, random_state, restore_random_state
+
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner for each game
+
+cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than it gives
+
+# FIRE stands for "stay": it does nothing while the ball flies, and without NOOP no policy can stall.
+REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
+# Of a ROM's games after 1, 2, ... frames, the last one left out; see AtariGame._start_after.
+STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
+
+atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls leaked, on stderr
+
+NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
+
+
+def atari_games() -> list[str]:
+    """Return the names of the games that one player can play, from the ROMs inside ale-py."""
+    return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
+
+
+def fire_frames(sticky: float) -> int:
+    """Return for how many frames FIRE is pressed, so that the emulator misses it once in a million lives."""
+    chance_to_miss = 1e-6
+    return math.ceil(math.log(chance_to_miss) / math.log(sticky)) if 0 < sticky < 1 else 1
+
+
+class AtariGame(gymnasium.Env[Bytes, int]):
+    """One Atari game, seen as the last four frames.
+
+    ``step`` returns the raw reward, and ``terminated`` only when the game is over;
+    ``info["life_lost"]`` tells of a lost life. ``info["lives"]`` and ``info["frames"]`` (emulator
+    frames of this game) go with it.
+
+    Args:
+        game: Name of the ROM, such as ``breakout``.
+        seed: Of the emulator and of the number of no-op frames; None for a random one.
+        actions: ``reduced`` or ``minimal``.
+        frame_skip: Emulator frames per step.
+        max_noops: A game starts with 1 to this many frames of NOOP; 0 for none.
+        sticky: Probability that the emulator repeats the previous action.
+        auto_fire: Press FIRE for each new life, as one extra frame, or as many as it takes where
+            actions stick.
+        refill_on_life_loss: Begin a fresh stack of frames with each life.
+        max_episode_frames: Emulator frames after which the game is truncated.
+        render_mode: ``rgb_array``, or None.
+
+    Raises:
+        UserError: If ale-py has no such game for one player.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}
+
+    def __init__(
+        self,
+        game: str = "breakout",
+        *,
+        seed: int | None = None,
+        actions: Actions = "reduced",
+        frame_skip: int = 4,
+        max_noops: int = 30,
+        sticky: float = 0.0,
+        auto_fire: bool = True,
+        refill_on_life_loss: bool = True,
+        max_episode_frames: int = 108_000,
+        render_mode: str | None = "rgb_array",
+    ) -> None:
+        # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
+        self.ale = ale_py.ALEInterface()
+        self.ale.setFloat("repeat_action_probability", sticky)
+        self._rom = rom_path(game)
+        self._load(seed)
+        minimal = tuple(self.ale.getMinimalActionSet())
+        reduced = REDUCED_ACTIONS.get(game, minimal)
+        self.actions = list(reduced if actions == "reduced" else minimal)
+        self.action_names = [action.name for action in self.actions]
+        self.action_space: Discrete[Any] = Discrete(len(self.actions))
+        self.observation_space = Box(0, 255, (SIDE, SIDE, STACK), np.uint8)
+        self.render_mode = render_mode
+        self._frame_skip = frame_skip
+        self._max_noops = max_noops
+        self._fire_frames = fire_frames(sticky) if auto_fire and Action.FIRE in minimal else 0
+        self._refill_on_life_loss = refill_on_life_loss
+        self._max_episode_frames = max_episode_frames
+        self._preprocessor = FramePreprocessor(self.ale)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Bytes, dict[str, Any]]:
+        """Start a new game, after its no-op frames and the first FIRE."""
+        if seed is not None:
+            self._load(seed)
+        if self._max_noops:
+            self._start_after(int(self.np_random.integers(1, self._max_noops + 1)))
+        else:
+            self.ale.reset_game()
+        self._serve()
+        self._begin_stack()
+        return self._preprocessor.observation(), self._info(life_lost=False)
+
+    def _start_after(self, noops: int) -> None:
+        """Start a game with so many frames of NOOP; what was emulated once is restored.
+
+        A start costs 5 ms, and a beginner's games are short: restored, they cost 30 us.
+        """
+        key = (self._rom, noops)
+        if key not in STARTS:
+            before = self.ale.cloneState(include_rng=True)
+            self.ale.reset_game()
+            for _ in range(noops - 1):
+                self.ale.act(Action.NOOP)
+            STARTS[key] = self.ale.cloneState()
+            self.ale.restoreState(before)  # each emulator's random numbers go on as if it had restored the start
+        self.ale.restoreState(STARTS[key])
+        self.ale.act(Action.NOOP)  # draws the screen, which is no part of the state
+
+    def _load(self, seed: int | None) -> None:
+        """Seed the random numbers here and in the emulator, which reads its seed with the ROM."""
+        super().reset(seed=seed)
+        self.ale.setInt("random_seed", int(self.np_random.integers(2**31)))
+        self.ale.loadROM(self._rom)
+
+    def step(self, action: int) -> tuple[Bytes, float, bool, bool, dict[str, Any]]:
+        """Repeat ``action`` for ``frame_skip`` frames."""
+        lives = self.ale.lives()
+        reward = self._act(self.actions[action])
+        terminated = self.ale.game_over(with_truncation=False)
+        life_lost = self.ale.lives() < lives
+        if life_lost and self._fire_frames and not terminated:
+            reward += self._serve()
+            self._preprocessor.see(LAST)
+        if life_lost and self._refill_on_life_loss:
+            self._begin_stack()
+        else:
+            self._preprocessor.push()
+        truncated = not terminated and self.ale.getEpisodeFrameNumber() >= self._max_episode_frames
+        return self._preprocessor.observation(), reward, terminated, truncated, self._info(life_lost)
+
+    def _act(self, action: Action) -> float:
+        """Play one step's frames, keep the last two screens, and return the sum of their rewards."""
+        ale = self.ale
+        reward = 0.0
+        for frames_left in range(self._frame_skip - 1, -1, -1):
+            reward += ale.act(action)
+            if ale.game_over(with_truncation=False):
+                break
+            if frames_left == 1:
+                self._preprocessor.see(PREVIOUS)
+            elif frames_left == 0:
+                self._preprocessor.see(LAST)
+        return reward
+
+    def _serve(self) -> float:
+        """Press FIRE for a new life, if that is wanted, and return the reward of these frames."""
+        return float(sum(self.ale.act(Action.FIRE) for _ in range(self._fire_frames)))
+
+    def _begin_stack(self) -> None:
+        self._preprocessor.see(LAST)
+        self._preprocessor.refill()
+
+    def _info(self, life_lost: bool) -> dict[str, Any]:
+        return {
+            "life_lost": life_lost,
+            "lives": self.ale.lives(),
+            "frames": self.ale.getEpisodeFrameNumber(),
+        }
+
+    def state(self, include_rng: bool = True) -> GameState:
+        """Return where this game stands between two steps.
+
+        Args:
+            include_rng: With the emulator's random numbers, which make actions stick.
+        """
+        return {
+            "emulator": np.frombuffer(self.ale.cloneState(include_rng=include_rng).serialize(), np.uint8),
+            "observation": self._preprocessor.observation(),
+            "random": random_state(self),
+        }
+
+    def restore(self, state: GameState) -> Bytes:
+        """Go on from ``state``, of the same game; return the observation to act on.
+
+        Exact, but for sticky actions: the emulator's state does not tell which action it last took, and the
+        first one may repeat another.
+        """
+        self.ale.restoreState(ale_py.ALEState(state["emulator"].tobytes()))
+        self._preprocessor.restore(state["observation"])
+        restore_random_state(self, state["random"])
+        return self._preprocessor.observation()
+
+    def render(self) -> Bytes:
+        """Return the emulator's screen, ``(210, 160, 3)`` RGB."""
+        return self.ale.getScreenRGB()
+
+
+def rom_path(game: str) -> Path:
+    """Return where ale-py keeps a game.
+
+    Raises:
+        UserError: With the nearest name, unless ale-py has ``game`` for one player.
+    """
+    if game in NO_SINGLE_PLAYER:
+        raise UserError(f"{game} has no mode for a single player: choose another game.")
+    games = atari_games()
+    try:
+        path = roms.get_rom_path(game) if game in games else None
+    except OSError as error:
+        raise UserError(f"the ROM of {game} is missing or damaged: install ale-py again.") from error
+    if path is None:
+        near = difflib.get_close_matches(game, games, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(games)}, or {CARTPOLE}."
+        raise UserError(f"ale-py has no game called {game!r}: {hint}")
+    return path

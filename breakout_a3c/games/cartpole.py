@@ -1,0 +1,44 @@
+"""CartPole, which can also say where a game stands."""
+
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
+
+from breakout_a3c.games.state import GameState, random_state, restore_random_state
+
+
+class CartPole(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """CartPole-v1, which can also say where a game stands, and go on from there.
+
+    Args:
+        env: The game, in its time limit.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+
+    def state(self) -> GameState:
+        """Return where this game stands between two steps."""
+        return {
+            "elapsed": np.array(self._time_limit()._elapsed_steps),
+            "observation": np.array(self._physics().state),
+            "random": random_state(self.unwrapped),
+        }
+
+    def restore(self, state: GameState) -> NDArray[np.float32]:
+        """Go on from ``state``; return the observation to act on."""
+        self.reset()
+        self._time_limit()._elapsed_steps = int(state["elapsed"])
+        self._physics().state = state["observation"].copy()
+        restore_random_state(self.unwrapped, state["random"])
+        return state["observation"].astype(np.float32)
+
+    def _time_limit(self) -> Any:
+        return cast(Any, self.env)  # gymnasium gives its count no public name
+
+    def _physics(self) -> Any:
+        return cast(Any, self.unwrapped)

@@ -1,0 +1,86 @@
+"""Layers whose outputs are known from acting: only their gradients are computed."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class KnownConvolution(torch.autograd.Function):
+    """ReLU of a convolution whose output is known from acting: only its gradient is computed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor, stride: tuple[int, int]) -> Tensor:
+        """Return ``output``.
+
+        Args:
+            ctx: What ``backward`` needs.
+            x: ``(B, c, h, w)``, channels-last.
+            weight: ``(C, c, k, k)``.
+            bias: ``(C,)``.
+            output: ``(B, C, H, W)``, channels-last.
+            stride: Of both directions.
+        """
+        ctx.save_for_backward(x, weight, output)
+        ctx.stride = stride
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of input, weight and bias."""
+        x, weight, output = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
+        _, to_weight, to_bias = torch.ops.aten.convolution_backward(
+            gradient, x, weight, [len(weight)], ctx.stride, (0, 0), (1, 1), False, (0, 0), 1, (False, True, True)
+        )
+        to_input = convolution_input_gradient(gradient, weight, ctx.stride[0]) if ctx.needs_input_grad[0] else None
+        return to_input, to_weight, to_bias, None, None
+
+
+def convolution_input_gradient(gradient: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """Return the gradient of a convolution's input, by a convolution that has no stride.
+
+    Each of ``stride ** 2`` phases of the input pixels has a small kernel of its own (Shi et al. 2016,
+    section 2.2). For the paper's second layer 12 us a frame, where convolution_backward takes 20.
+
+    Args:
+        gradient: ``(B, C, h, w)`` of the output, channels-last.
+        weight: ``(C, c, k, k)``, with k a multiple of ``stride``.
+        stride: Of the convolution.
+
+    Returns:
+        ``(B, c, (h - 1) * stride + k, (w - 1) * stride + k)``, channels-last.
+    """
+    channels, size = weight.shape[1], weight.shape[2] // stride
+    # (C, y, phase y, x, phase x, c) to (phase y, phase x, c; C, y, x), turned by 180 degrees.
+    kernels = weight.permute(0, 2, 3, 1).reshape(-1, size, stride, size, stride, channels).permute(2, 4, 5, 0, 1, 3)
+    kernels = kernels.flatten(0, 2).flip(2, 3).contiguous(memory_format=torch.channels_last)
+    phases = functional.conv2d(gradient, kernels, padding=size - 1).permute(0, 2, 3, 1)
+    batch, height, width, _ = phases.shape
+    pixels = phases.view(batch, height, width, stride, stride, channels).transpose(2, 3)
+    return pixels.reshape(batch, height * stride, width * stride, channels).permute(0, 3, 1, 2)
+
+
+class KnownDense(torch.autograd.Function):
+    """ReLU of a dense layer whose output is known from acting: only its gradient is computed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor) -> Tensor:
+        """Return ``output``, ``(B, features)``."""
+        ctx.save_for_backward(x, weight, output)
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of input, weight and bias."""
+        x, weight, output = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
+        to_input = gradient @ weight if ctx.needs_input_grad[0] else None
+        return to_input, gradient.t() @ x, gradient.sum(0), None
+
+
+# torch leaves Function.apply without types.
+known_convolution = cast(Callable[..., Tensor], KnownConvolution.apply)
+known_dense = cast(Callable[..., Tensor], KnownDense.apply)

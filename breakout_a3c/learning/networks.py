@@ -1,0 +1,264 @@
+"""The actor-critic networks: one trunk, a policy head and a value head.
+
+A symmetric network is one for a game that its mirror image turns into itself, left and right exchanged. The mirrored
+screen has the same value there, and the same policy with the last two actions exchanged, by the way the weights are
+tied (Cohen and Welling 2016; van der Pol et al. 2020): each filter comes with its mirror image, and the dense layer
+and the heads look at a state as it is and mirrored. That is half as many weights for the same work, and what is
+learned on one side is known on the other.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import torch
+from gymnasium.spaces import Discrete
+from torch import Tensor, nn
+from torch.nn import functional
+
+from breakout_a3c.config import Network, Precision, TrainConfig
+from breakout_a3c.learning.cached_layers import known_convolution, known_dense
+
+
+def swap_halves(x: Tensor, dim: int) -> Tensor:
+    """Exchange what belongs to a state as it is with what belongs to its mirror image, the halves of ``dim``."""
+    return x.roll(x.shape[dim] // 2, dim)
+
+
+class ConvTrunk(nn.Module):
+    """Convolutions and one dense layer over stacked gray frames, each followed by a ReLU.
+
+    Activations are channels-last throughout, which is how the observations lie in memory: the
+    dense layer reads them in (height, width, channel) order and nothing is ever transposed.
+
+    Args:
+        layers: Output channels, kernel size and stride of each convolution.
+        num_features: Outputs of the dense layer.
+        symmetric: Whether one half of the outputs of each layer is that of the other for the mirrored screen.
+    """
+
+    def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int, symmetric: bool = False) -> None:
+        super().__init__()
+        self._symmetric = symmetric
+        copies = 2 if symmetric else 1
+        in_channels, side = 4, 84
+        self._convolutions: list[nn.Conv2d] = []
+        for out_channels, kernel, stride in layers:
+            assert kernel % stride == (side - kernel) % stride == 0, (
+                f"a kernel of {kernel} by steps of {stride} leaves pixels over, of the kernel or of a side of {side}"
+            )  # see convolution_input_gradient
+            self._convolutions.append(nn.Conv2d(in_channels, out_channels // copies, kernel, stride))
+            in_channels, side = out_channels, (side - kernel) // stride + 1
+        self.convolutions = nn.ModuleList(self._convolutions)
+        self.dense = nn.Linear(side * side * in_channels, num_features // copies)
+        self.num_features = num_features
+
+    def forward(self, observations: Tensor) -> list[Tensor]:
+        """Return each layer's output, the features ``(B, num_features)`` last.
+
+        Args:
+            observations: ``(B, 84, 84, 4)`` uint8.
+        """
+        x = self._pixels(observations)
+        outputs = []
+        for weight, bias, stride in self._filters():
+            x = functional.conv2d(x, weight, bias, stride).relu_()
+            outputs.append(x)
+        outputs.append(self.dense(self._dense_inputs(x)).relu_().view(len(x), -1))
+        return outputs
+
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Return the features ``(B, num_features)`` that ``forward`` computed, differentiably.
+
+        Exact as long as the parameters have not changed since; the forward pass is not repeated.
+
+        Args:
+            observations: ``(B, 84, 84, 4)`` uint8, as given to ``forward``.
+            outputs: What ``forward`` returned.
+        """
+        x = self._pixels(observations)
+        for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
+            x = known_convolution(x, weight, bias, output, stride)
+        output = outputs[-1].view(-1, self.dense.out_features)
+        return known_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
+
+    def _pixels(self, observations: Tensor) -> Tensor:
+        return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
+
+    def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
+        """Yield weight, bias and stride of each convolution."""
+        # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
+        for i, convolution in enumerate(self._convolutions):
+            weight, bias = convolution.weight, convolution.bias
+            assert bias is not None
+            if self._symmetric:
+                mirrored = weight.flip(3) if i == 0 else swap_halves(weight.flip(3), 1)
+                weight, bias = torch.cat((weight, mirrored)), torch.cat((bias, bias))
+            yield weight * (1 / 255) if i == 0 else weight, bias, convolution.stride
+
+    def _dense_inputs(self, x: Tensor) -> Tensor:
+        """View ``(B, C, H, W)`` that is channels-last as ``(B, H * W * C)``, or as ``(2 B, ...)`` with mirror images.
+
+        Each row is then followed by what it would be for the mirrored screen.
+        """
+        x = x.permute(0, 2, 3, 1)
+        if self._symmetric:
+            x = torch.stack((x, swap_halves(x.flip(2), 3)), dim=1).flatten(0, 1)
+        return x.flatten(1)
+
+
+class DenseTrunk(nn.Module):
+    """One hidden layer over a small vector observation, for CartPole."""
+
+    def __init__(self, num_inputs: int, num_features: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(num_inputs, num_features)
+        self.num_features = num_features
+
+    def forward(self, observations: Tensor) -> list[Tensor]:
+        """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
+        return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
+
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
+        x = observations.to(self.dense.weight.dtype)
+        return known_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
+
+
+class Heads(nn.Module):
+    """Policy logits and state value, always in float32.
+
+    Those of a symmetric network are sums of two parts, one from the features of the state as it is, one from those of
+    its mirror image, with the last two actions exchanged.
+
+    Args:
+        num_features: Of both parts together.
+        num_actions: Size of the policy.
+        symmetric: Whether there are two parts.
+    """
+
+    def __init__(self, num_features: int, num_actions: int, symmetric: bool = False) -> None:
+        super().__init__()
+        self._symmetric = symmetric
+        self._mirrored_actions = [*range(num_actions - 2), num_actions - 1, num_actions - 2]
+        if symmetric:
+            num_features //= 2
+        self.policy = nn.Linear(num_features, num_actions)
+        self.value = nn.Linear(num_features, 1)
+
+    def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map two times ``(B, num_features)`` to logits ``(B, A)`` and values ``(B,)``."""
+        if not self._symmetric:
+            return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
+        as_it_is, mirrored = self.policy(in_halves(policy_features.float())).unbind(1)
+        return as_it_is + mirrored[:, self._mirrored_actions], self.value(in_halves(value_features.float())).sum((1, 2))
+
+
+def in_halves(features: Tensor) -> Tensor:
+    """View ``(B, features)`` as ``(B, 2, features / 2)``: of the state as it is, and of its mirror image."""
+    return features.view(len(features), 2, -1)
+
+
+def make_trunk(network: Network, observation_shape: tuple[int, ...], symmetric: bool) -> ConvTrunk | DenseTrunk:
+    """Build the trunk called ``network`` for observations of the given shape, without the batch."""
+    if network == "paper":  # Mnih et al. 2016, section 5.1
+        return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric)
+    if network == "nature":  # Mnih et al. 2015, methods
+        return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512, symmetric)
+    assert not symmetric, f"a network {network} has no left and right"
+    return DenseTrunk(math.prod(observation_shape), 256)
+
+
+class ActorCritic(nn.Module):
+    """A policy and a value function, on one trunk or on two.
+
+    Args:
+        network: Name of the trunk.
+        observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
+        num_actions: Size of the policy.
+        separate_value_network: Give the value function a trunk of its own.
+        symmetric: Tie the weights, for a game that is its own mirror image; the last two actions are each other's.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        observation_shape: tuple[int, ...],
+        num_actions: int,
+        separate_value_network: bool = False,
+        symmetric: bool = False,
+    ) -> None:
+        super().__init__()
+        self._trunks = [make_trunk(network, observation_shape, symmetric) for _ in range(1 + separate_value_network)]
+        self.trunks = nn.ModuleList(self._trunks)
+        self.heads = Heads(self._trunks[0].num_features, num_actions, symmetric)
+        self.num_actions = num_actions
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Draw orthogonal weights with the gains of OpenAI baselines' a2c, in each half alone; biases are zero."""
+        gains: dict[nn.Module, float] = {self.heads.policy: 0.01, self.heads.value: 1.0}
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(module.weight, gains.get(module, math.sqrt(2)))
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``(B, A)`` and values ``(B,)``, both float32."""
+        logits, values, _ = self.act(observations)
+        return logits, values
+
+    def act(self, observations: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return logits ``(B, A)``, values ``(B,)`` and, for ``reuse``, what each layer put out.
+
+        Args:
+            observations: ``(B, *observation)``.
+
+        Returns:
+            The third are ``(B, ...)``, the policy's trunk before the value's where there are two.
+        """
+        outputs = [trunk(observations) for trunk in self._trunks]
+        logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
+        return logits, values, list(itertools.chain(*outputs))
+
+    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the logits ``(B, A)`` and values ``(B,)`` that ``act`` returned, differentiably.
+
+        The local parameters do not change during a rollout, so what acting computed serves the
+        gradient, too: exact, and a forward pass is saved.
+
+        Args:
+            observations: ``(B, *observation)``.
+            outputs: What each layer put out for them.
+        """
+        depth = len(outputs) // len(self._trunks)
+        features = [
+            trunk.reuse(observations, outputs[i * depth : (i + 1) * depth]) for i, trunk in enumerate(self._trunks)
+        ]
+        logits, values = self.heads(features[0], features[-1])
+        return logits, values
+
+
+def resolve_precision(precision: Precision) -> torch.dtype:
+    """Return the dtype of the trunk: bf16 only where the CPU multiplies it in hardware."""
+    if precision == "auto":
+        capabilities = torch.cpu.get_capabilities()
+        fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def make_network(config: TrainConfig, environment: gymnasium.Env[Any, Any]) -> ActorCritic:
+    """Build the network of ``config`` for the observations and actions of ``environment``."""
+    assert isinstance(environment.action_space, Discrete), f"{environment.action_space} is not discrete"
+    assert environment.observation_space.shape is not None
+    return ActorCritic(
+        config.network,
+        environment.observation_space.shape,
+        int(environment.action_space.n),
+        config.separate_value_network,
+        config.is_symmetric,
+    )

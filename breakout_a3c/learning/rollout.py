@@ -1,0 +1,143 @@
+"""Playing: a batch of games, and the rollouts that an actor-learner collects from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors.numpy
+import torch
+from torch import Tensor
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.games.batch import FinishedGame, GameBatch, StepOutcome, game_threads
+from breakout_a3c.games.make import Game
+from breakout_a3c.learning.networks import ActorCritic
+
+PART_STEPS = 80  # agent steps that are differentiated at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """``T`` steps of ``B`` games; the arguments of the loss."""
+
+    observations: Tensor  # (T, B, *observation)
+    logits: Tensor  # (T, B, actions) float32, of the policy that acted
+    actions: Tensor  # (T, B) int64
+    rewards: Tensor  # (T, B) float32
+    values: Tensor  # (T, B) float32, of the states acted in
+    next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
+    ended: Tensor  # (T, B) bool, the next row is of another life or game
+    layer_outputs: list[list[Tensor]]  # T times (B, ...) of each of the trunk's layers, for its gradient
+
+    def __len__(self) -> int:
+        """Return the number of agent steps, ``T * B``."""
+        return self.actions.numel()
+
+    def parts(self) -> list[slice]:
+        """Return rows of ``T`` to differentiate at a time, so that memory does not grow with the rollout."""
+        length, batch = self.actions.shape
+        rows = max(1, PART_STEPS // batch)
+        return [slice(first, min(first + rows, length)) for first in range(0, length, rows)]
+
+    def layer_outputs_of(self, rows: slice) -> list[Tensor]:
+        """Return ``(rows * B, ...)`` of each of the trunk's layers."""
+        return [torch.cat(outputs) for outputs in zip(*self.layer_outputs[rows], strict=True)]
+
+
+class RolloutCollector:
+    """Plays a batch of games by a network's policy, into buffers that are used again.
+
+    With a single game, a rollout ends with the game, or with the life where a lost one is an end, as in the paper;
+    with several, an end is a mask inside it.
+
+    Args:
+        config: The rollout's length, and how the learner sees rewards and lost lives.
+        environments: The games to play.
+        seed: Of the sampled actions.
+    """
+
+    def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
+        self._config = config
+        length, batch = max(config.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
+        self._games = GameBatch(config, environments, game_threads(config), seed)
+        self._generator = torch.Generator().manual_seed(seed)
+        first = torch.from_numpy(self._games.reset())
+        # One row more than a rollout: what comes after it, which the next one begins with.
+        self._observations = first.new_empty(length + 1, *first.shape)
+        self._next_observations = self._observations[0]
+        self._next_observations.copy_(first)
+        self._actions = torch.empty(length, batch, dtype=torch.int64)
+        self._rewards = torch.empty(length, batch)
+        self._values = torch.empty(length, batch)
+        self._next_values = torch.empty(length, batch)
+        self._ended = torch.empty(length, batch, dtype=torch.bool)
+
+    def take_finished(self) -> list[FinishedGame]:
+        """Return the games that ended since the last call."""
+        return self._games.take_finished()
+
+    def state(self) -> bytes:
+        """Return where the games and the sampling of actions stand between two rollouts, as safetensors."""
+        generator = self._generator.get_state().numpy()
+        return safetensors.numpy.save(self._games.state() | {"generator": generator})
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a ``state`` of as many games."""
+        arrays = safetensors.numpy.load(state)
+        self._generator.set_state(torch.from_numpy(arrays["generator"]))
+        self._next_observations.copy_(torch.from_numpy(self._games.restore(arrays)))
+
+    @torch.no_grad()
+    def collect(self, network: ActorCritic, progress: float = 0.0) -> Rollout:
+        """Play as many steps as a rollout has at this point of the run, or fewer where a single game ends.
+
+        Args:
+            network: The policy, whose values go with it.
+            progress: Of the run, 0 to 1.
+
+        Returns:
+            ``(T, B)`` steps; its tensors are overwritten by the next call.
+        """
+        length = self._config.rollout_length_at(progress)
+        self._observations[0] = self._next_observations
+        self._next_values.zero_()
+        noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
+        all_logits: list[Tensor] = []
+        layer_outputs: list[list[Tensor]] = []
+        for t in range(length):
+            logits, self._values[t], outputs = network.act(self._observations[t])
+            all_logits.append(logits)
+            layer_outputs.append(outputs)
+            self._actions[t] = (logits + noise[t]).argmax(dim=1)
+            outcome = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
+            self._record(t, outcome, network)
+            if len(self._games) == 1 and self._ended[t, 0]:
+                length = t + 1
+                break
+        self._next_observations = self._observations[length]
+        _, bootstrap_values = network(self._next_observations)
+        following = torch.cat((self._values[1:length], bootstrap_values.unsqueeze(0)))
+        self._next_values[:length] += following * ~self._ended[:length]
+        return Rollout(
+            self._observations[:length],
+            torch.stack(all_logits),
+            self._actions[:length],
+            self._rewards[:length],
+            self._values[:length],
+            self._next_values[:length],
+            self._ended[:length],
+            layer_outputs,
+        )
+
+    def _record(self, t: int, outcome: StepOutcome, network: ActorCritic) -> None:
+        """Write row ``t``; next values only for truncated games, whose last state is not in a row."""
+        self._rewards.numpy()[t] = outcome.rewards
+        np.logical_or(outcome.terminated, outcome.truncated, out=self._ended.numpy()[t])
+        for index, observation in outcome.last_observations.items():
+            if not outcome.terminated[index]:
+                self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
+
+
+def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw noise for which the argmax of logits plus noise is a sample of their softmax."""
+    return -torch.empty(shape).exponential_(generator=generator).log_()

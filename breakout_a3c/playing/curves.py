@@ -1,0 +1,109 @@
+"""Draws learning curves into a PNG: ``python -m breakout_a3c curves runs/NAME [runs/OTHER ...]``."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breakout_a3c.errors import UserError
+
+SCORE, EVALUATION = "rollout/ep_rew_mean", "eval/mean_reward"
+MINUTES, GAMES = "time/minutes", "rollout/games"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run's scores, ``(N,)`` each; what it was not told is interpolated between its reports."""
+
+    name: str
+    steps: NDArray[np.float64]
+    minutes: NDArray[np.float64]
+    games: NDArray[np.float64]
+    scores: NDArray[np.float64]  # mean raw score of the last 100 training games
+    evaluation_steps: NDArray[np.float64]
+    evaluation_scores: NDArray[np.float64]
+
+
+def read_curve(folder: Path) -> Curve:
+    """Read what a training wrote to ``runs/<run>``.
+
+    Raises:
+        UserError: If there are no scores in ``folder``.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}: name one that a training wrote, such as runs/breakout-....")
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+
+    def series(tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        points = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
+        return np.array([point.step for point in points], float), np.array([point.value for point in points], float)
+
+    steps, scores = series(SCORE)
+    if not len(steps):
+        raise UserError(f"no game has ended in {folder} yet: wait a minute, or name another run.")
+    minutes = np.interp(steps, *series(MINUTES))
+    games = np.interp(steps, *series(GAMES))
+    return Curve(folder.name, steps, minutes, games, scores, *series(EVALUATION))
+
+
+def read_curves(folders: list[Path]) -> list[Curve]:
+    """Read several runs; those without scores are named on stderr and left out.
+
+    Raises:
+        UserError: If none has any.
+    """
+    curves, errors = [], []
+    for folder in folders:
+        try:
+            curves.append(read_curve(folder))
+        except UserError as error:
+            errors.append(error)
+    if not curves:
+        raise errors[0]
+    for left_out in errors:
+        print(f"left out: {left_out}", file=sys.stderr)
+    return curves
+
+
+def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
+    """Draw score against minutes, agent steps and games, side by side."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True, layout="constrained")
+    for curve in curves:
+        x_values: dict[str, NDArray[np.float64]] = {
+            "minutes": curve.minutes,
+            "million agent steps": curve.steps / 1e6,
+            "thousand games": curve.games / 1e3,
+        }
+        for axis, (label, x) in zip(axes, x_values.items(), strict=True):
+            (line,) = axis.plot(x, curve.scores, label=curve.name, linewidth=1.5)
+            axis.set_xlabel(label)
+            if len(curve.evaluation_steps):
+                at = np.interp(curve.evaluation_steps, curve.steps, x)
+                axis.plot(at, curve.evaluation_scores, ".", color=line.get_color(), alpha=0.6)
+    for axis in axes:
+        style_axis(axis)
+    axes[0].set_ylabel("raw score: mean of the last 100 games\n(dots: evaluation of a snapshot)")
+    axes[0].legend(frameon=False, loc="upper left")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def style_axis(axis: Any) -> None:
+    """Take away what carries no data."""
+    axis.grid(alpha=0.25)
+    axis.set_xlim(left=0)
+    axis.set_ylim(bottom=0)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

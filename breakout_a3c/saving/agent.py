@@ -1,0 +1,49 @@
+"""A trained network with what is needed to let it play."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.local_parameters import LocalParameters
+from breakout_a3c.learning.networks import ActorCritic, make_network, resolve_precision
+from breakout_a3c.saving.checkpoints import Checkpoint, check_fits, load_checkpoint
+from breakout_a3c.saving.published import SUFFIX, load_model
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A trained network with what is needed to let it play."""
+
+    network: ActorCritic
+    checkpoint: Checkpoint
+
+
+def build_agent(checkpoint: Checkpoint, path: Path) -> Agent:
+    """Rebuild the network of a checkpoint that was read from ``path``, ready to play.
+
+    Raises:
+        UserError: If its parameters do not fit its network.
+    """
+    environment = make_environment(checkpoint.config)
+    network = make_network(checkpoint.config, environment)
+    environment.close()
+    # As it was trained, but bf16 only where the CPU has it: in software it takes 8 times as long as float32.
+    in_float32 = "float32" in (checkpoint.precision, checkpoint.config.precision)
+    local = LocalParameters(network, resolve_precision("float32" if in_float32 else "auto"))
+    check_fits(checkpoint, local.size, path)
+    local.pull(checkpoint.averaged_parameters)
+    return Agent(network.requires_grad_(False).eval(), checkpoint)
+
+
+def load_weights(path: Path) -> Checkpoint:
+    """Read a checkpoint or a model, by the file's ending."""
+    return load_model(path) if path.suffix == SUFFIX else load_checkpoint(path)
+
+
+def load_agent(path: Path) -> Agent:
+    """Load a checkpoint or a model, ready to play.
+
+    Raises:
+        UserError: If the file is missing, damaged, or its parameters do not fit its network.
+    """
+    return build_agent(load_weights(path), path)

@@ -1,0 +1,79 @@
+"""What a training says before and after: how long it takes, where everything lies, what to type next."""
+
+import shlex
+from pathlib import Path
+
+from breakout_a3c.config import CHECKPOINTS, RUNS
+from breakout_a3c.training.console import TrainingStatus
+from breakout_a3c.training.plan import TrainingPlan
+from breakout_a3c.training.statistics import RECENT_GAMES
+
+
+def announcement(plan: TrainingPlan) -> str:
+    """Say what is about to happen, how long it takes, and how to stop it."""
+    config = plan.config
+    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
+    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
+    limits.append(f"{config.max_episodes:,} games" if config.max_episodes else "")
+    length = " or ".join(filter(None, limits)) or "no limit"
+    learners = "one learner" if config.actor_learners == 1 else f"{config.actor_learners} actor-learners"
+    return (
+        f"Training {config.game} by {config.algorithm.upper()} with {learners} x {config.games_each} games.\n"
+        f"Length: {length}. Ctrl-C stops and saves.\n"
+        f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
+        f"Curves: {tensorboard(plan.runs)}"
+    )
+
+
+def farewell(plan: TrainingPlan, status: TrainingStatus, saved: Path, best: Path, best_evaluation: float | None) -> str:
+    """Tell where everything lies, and what to type next.
+
+    Args:
+        plan: What was to be done.
+        status: How the training ended.
+        saved: Its last checkpoint.
+        best: The checkpoint of the best evaluation.
+        best_evaluation: Mean score of that, None without any.
+    """
+    ended = (
+        f"{'Done' if status.progress >= 1 else 'Stopped'} after {status.steps:,} agent steps, {status.games:,} games "
+        f"and {status.minutes:.1f} minutes"
+    )
+    if status.games:
+        ended += f"; mean score of the last {min(status.games, RECENT_GAMES)} games: {status.mean_return:.1f}"
+    lines = [f"{ended}.", f"saved:     {saved}"]
+    if best_evaluation is not None:
+        lines.append(f"best:      {best}, mean score {best_evaluation:.1f} in its evaluation")
+    lines += [
+        f"see it:    python play.py {quote(saved)} --render",
+        f"measure:   python play.py {quote(saved)} --episodes 100",
+        f"curves:    {tensorboard(plan.runs)}",
+        f"picture:   python -m breakout_a3c curves {quote(plan.runs / plan.run)}",
+        f"go on:     {resume_command(plan, status, saved)}",
+    ]
+    return "\n".join(lines)
+
+
+def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> str:
+    """Return what to type to go on from ``saved``: for as long again, where a limit was reached."""
+    config = plan.config
+    command = f"python train.py --resume {quote(saved)}"
+    for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
+        command += f" {option} {quote(folder)}" if folder != default else ""
+    for option, done, limit in (
+        ("--total-steps", status.steps, config.total_steps),
+        ("--max-minutes", status.minutes, config.max_minutes),
+        ("--max-episodes", status.games, config.max_episodes),
+    ):
+        command += f" {option} {2 * limit:.15g}" if limit and done >= limit else ""
+    return command
+
+
+def tensorboard(runs: Path) -> str:
+    """Return what to type for the curves, and where they are laid out."""
+    return f"tensorboard --logdir {quote(runs)}, then http://localhost:6006/#custom_scalars"
+
+
+def quote(path: Path) -> str:
+    """Return a path as a shell wants it typed."""
+    return shlex.quote(str(path))

@@ -1,0 +1,138 @@
+"""The numbers of a run: gathered from the actor-learners' reports, written to TensorBoard.
+
+Tags are those of Stable-Baselines3, so that runs of both lie in one chart; ``async/`` is what only
+A3C has. The x axis is agent steps. A resume goes on with the count of games and of updates; those of truncated
+games, of updates that were not finite, of workers replaced and reports dropped begin anew.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.errors import UserError
+from breakout_a3c.games.batch import FinishedGame
+
+RETRY_SECONDS = 60.0  # each try is a new file
+# Charts of TensorBoard's tab "Custom Scalars", in this order.
+LAYOUT = {
+    "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
+    "length of a game, agent steps": ["Multiline", ["rollout/ep_len_mean"]],
+    "losses": ["Multiline", ["train/policy_loss", "train/value_loss"]],
+    "entropy, nats": ["Multiline", ["train/entropy$"]],
+    "speed, agent steps/s": ["Multiline", ["time/fps"]],
+    "change of the policy by an update, nats": ["Multiline", ["train/approx_kl"]],
+    "change of the values by an update": ["Multiline", ["train/value_change"]],
+    "staleness, updates": ["Multiline", ["async/staleness_updates"]],
+}
+
+
+def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
+    """Have Weights & Biases show what is written to TensorBoard in ``folder`` from now on.
+
+    Raises:
+        UserError: If its package is not installed.
+    """
+    try:
+        import wandb
+    except ImportError as error:
+        raise UserError("--wandb needs the package wandb: install it, or leave out --wandb.") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    wandb.init(project="breakout-a3c", name=folder.name, dir=folder, config=config.to_dict(), sync_tensorboard=True)
+
+
+class MetricsWriter:
+    """Writes one run's curves; where the disk fails it, it says so in ``error`` and tries again.
+
+    Args:
+        folder: ``runs/<run>``.
+        config: Hyper-parameters, shown with the curves.
+        steps: Where this process begins: on a resume, later points of an earlier one are hidden.
+
+    Raises:
+        UserError: If the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig, steps: int) -> None:
+        self._folder = folder
+        self._retry_at = 0.0
+        self.error = ""
+        hide_tracebacks_of_writers()
+        try:
+            self._writer: SummaryWriter | None = SummaryWriter(
+                str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
+            )
+            self._write_config(self._writer, config, steps)
+        except OSError as error:
+            raise UserError(
+                f"the folder {folder} cannot be written ({error.strerror}): choose another with --runs."
+            ) from error
+
+    @staticmethod
+    def _write_config(writer: SummaryWriter, config: TrainConfig, steps: int) -> None:
+        """Write the hyper-parameters, and how the curves are laid out."""
+        values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
+        # Not add_hparams, which would open a second run.
+        for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
+            write_summary(writer, summary, steps)
+        writer.add_custom_scalars({"training": LAYOUT})
+        table = "\n".join(f"| {name} | {value} |" for name, value in values.items())
+        writer.add_text("config", f"| setting | value |\n|---|---|\n{table}", steps)
+        writer.flush()
+
+    def write(
+        self, scalars: dict[str, float], steps: int, games: Iterable[FinishedGame] = (), animation: bytes = b""
+    ) -> None:
+        """Write at ``steps`` scalars, each game's score and length, and an animated GIF of one if there is one.
+
+        After a failure nothing is written for RETRY_SECONDS.
+        """
+        if self._writer is None and time.monotonic() < self._retry_at:
+            return
+        try:
+            if self._writer is None:
+                self._writer = SummaryWriter(str(self._folder), flush_secs=10)
+            for tag, value in scalars.items():
+                self._writer.add_scalar(tag, value, steps)
+            for game in games:
+                self._writer.add_scalar("games/score", game.episode_return, steps)
+                self._writer.add_scalar("games/length", game.episode_length, steps)
+            if animation:
+                image = Summary.Image(encoded_image_string=animation)
+                write_summary(self._writer, Summary(value=[Summary.Value(tag="eval/game", image=image)]), steps)
+            self._writer.flush()
+        except OSError as error:
+            self.error = str(error)
+            self._writer, self._retry_at = None, time.monotonic() + RETRY_SECONDS
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except OSError as error:
+            self.error = str(error)
+
+
+def hide_tracebacks_of_writers() -> None:
+    """Have TensorBoard's threads print no traceback: their errors are raised again by the writer's next call."""
+    print_traceback = threading.excepthook
+
+    def print_others(arguments: threading.ExceptHookArgs) -> None:
+        if not (isinstance(arguments.thread, _AsyncWriterThread) and isinstance(arguments.exc_value, OSError)):
+            print_traceback(arguments)
+
+    threading.excepthook = print_others
+
+
+def write_summary(writer: SummaryWriter, summary: Summary, steps: int) -> None:
+    """Write what SummaryWriter has no method for."""
+    file_writer: Any = writer.file_writer  # torch declares it as None
+    file_writer.add_summary(summary, steps)

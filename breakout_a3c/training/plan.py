@@ -1,0 +1,60 @@
+"""What a training is to do, and what it starts from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What to train, where to write, and what to start from.
+
+    ``resume`` continues that run with its counters and curves; of ``initial``, only the weights are
+    used, for a new run. Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
+    """
+
+    config: TrainConfig
+    run: str
+    checkpoints: Path
+    runs: Path
+    resume: Checkpoint | None = None
+    initial: Checkpoint | None = None
+    source: Path = Path()
+    wandb: bool = False
+
+
+def initial_parameters(plan: TrainingPlan) -> SharedParameters:
+    """Return what the actor-learners share at the start: fresh, resumed, or from a model.
+
+    Raises:
+        UserError: If there is no such game, or the weights do not fit the network.
+    """
+    torch.manual_seed(plan.config.seed)
+    environment = make_environment(plan.config)
+    network = make_network(plan.config, environment)
+    environment.close()
+    shared = SharedParameters.of_network(network, plan.config)
+    source = plan.resume or plan.initial
+    if source is not None:
+        check_fits(source, shared.parameters.numel(), plan.source)
+        shared.parameters.copy_(source.parameters if plan.resume else source.averaged_parameters)
+    if plan.resume is not None:
+        averages = (plan.resume.square_average, plan.resume.gradient_average)
+        counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)
+        shared.restore(averages, counts, plan.resume.minutes)
+    return shared
+
+
+def resumed_play_states(plan: TrainingPlan) -> dict[int, Tensor]:
+    """Return where the games of the actor-learners stood that go on with as many of them."""
+    if plan.resume is None or plan.resume.config.games_each != plan.config.games_each:
+        return {}
+    return dict(enumerate(plan.resume.play_states))

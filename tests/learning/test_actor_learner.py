@@ -1,0 +1,186 @@
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import Pipe
+from typing import Any
+
+import pytest
+import torch
+
+from breakout_a3c.config import LossReduction, TrainConfig
+from breakout_a3c.games.make import make_environments
+from breakout_a3c.learning import actor_learner
+from breakout_a3c.learning import rollout as rollout_module
+from breakout_a3c.learning.actor_learner import differentiate, learn
+from breakout_a3c.learning.local_parameters import LocalParameters
+from breakout_a3c.learning.losses import Losses
+from breakout_a3c.learning.networks import ActorCritic, make_network
+from breakout_a3c.learning.reports import ReportSender, WorkerReport
+from breakout_a3c.learning.rollout import Rollout, RolloutCollector
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import BREAKOUT, PRESETS
+from breakout_a3c.processes.pipes import Inbox
+
+
+def make_shared(config: TrainConfig) -> SharedParameters:
+    torch.manual_seed(config.seed)
+    return SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+
+
+def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerReport]]:
+    """Run one actor-learner in this process to the end of the run."""
+    shared = make_shared(config)
+    reader, writer = Pipe(duplex=False)
+    sender = ReportSender(0, writer)
+    learn(config, shared, 0, sender)
+    sender.close(b"")
+    inbox, reports = Inbox(reader), []
+    with suppress(EOFError):
+        while isinstance(report := inbox.receive(), WorkerReport):
+            reports.append(report)
+    return shared, reports
+
+
+ALONE = replace(
+    BREAKOUT,
+    threads=1,
+    envs_per_thread=2,
+    final_rollout_length=None,
+    precision="float32",
+    total_steps=100,
+    eval_minutes=0.0,
+)
+
+
+def test_ten_updates() -> None:
+    shared, reports = train_alone(ALONE)
+    assert shared.total_steps() == 100
+    assert shared.total_updates() == 10
+    assert torch.isfinite(shared.parameters).all()
+    told = [report.statistics for report in reports if report.statistics and report.statistics.count]
+    assert sum(statistics.count for statistics in told) == 10
+    assert all(0 < statistics.means["train/entropy"] <= 1.1 for statistics in told)
+    assert all(statistics.means["async/staleness_updates"] == 0 for statistics in told)
+
+
+def share_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Train; return which share of the features is not zero in all states of a rollout, for each rollout."""
+    found: list[float] = []
+
+    def look(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
+        features = rollout.layer_outputs_of(slice(None))[-1]
+        found.append(float((features > 0).any(0).float().mean()))
+        return differentiate(network, local, rollout, *rest)
+
+    monkeypatch.setattr(actor_learner, "differentiate", look)
+    train_alone(config)
+    return found
+
+
+def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    preset = replace(BREAKOUT, threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
+    config = replace(preset, total_steps=20 * 16 * preset.rollout_length)
+    warm = share_of_units_alive(config, monkeypatch)
+    cold = share_of_units_alive(replace(config, warmup_updates=0, max_value_change=None), monkeypatch)
+    assert len(warm) == len(cold) == 20
+    assert warm[0] == cold[0] > 0.4
+    assert warm[-1] > 0.85 * warm[0]
+    assert cold[-1] < 0.7 * cold[0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_worker_and_one_seed_give_identical_parameters(seed: int) -> None:
+    first, _ = train_alone(replace(ALONE, seed=seed))
+    second, _ = train_alone(replace(ALONE, seed=seed))
+    assert torch.equal(first.parameters, second.parameters)
+    assert torch.equal(first.square_average, second.square_average)
+
+
+def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_state: bytes = b"") -> bytes:
+    """Run one actor-learner in this process until ``steps`` are done or the run is."""
+    count = SharedParameters.count
+
+    def count_and_stop(self: SharedParameters, worker_id: int, length: int, updated: bool, games: int) -> None:
+        count(self, worker_id, length, updated, games)
+        if self.total_steps() >= steps:
+            self.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SharedParameters, "count", count_and_stop)
+        reader, writer = Pipe(duplex=False)
+        with reader:
+            return learn(config, shared, 0, ReportSender(0, writer), play_state)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(ALONE, total_steps=2000, final_rollout_length=20),
+        replace(PRESETS["cartpole"], threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
+        replace(PRESETS["paper"], threads=1, total_steps=500, precision="float32"),
+    ],
+    ids=["breakout", "cartpole with adam", "paper"],
+)
+def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
+    assert config.total_steps is not None
+    whole, first = make_shared(config), make_shared(config)
+    learn_until(config, whole, config.total_steps)
+    play_state = learn_until(config, first, config.total_steps // 2)
+    assert first.total_steps() < whole.total_steps()
+
+    second = make_shared(replace(config, seed=99))
+    second.parameters.copy_(first.parameters)
+    averages = (first.square_average, first.gradient_average)
+    second.restore(averages, (first.total_steps(), first.total_updates(), first.total_games()), first.minutes())
+    learn_until(config, second, config.total_steps, play_state)
+    assert second.total_steps() == whole.total_steps()
+    assert second.total_games() == whole.total_games() > 0
+    assert torch.equal(second.parameters, whole.parameters)
+    assert torch.equal(second.square_average, whole.square_average)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
+    reduction: LossReduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(ALONE, rollout_length=7, loss_reduction=reduction)
+    environments = make_environments(config, [1, 2])
+    network = make_network(config, environments[0])
+    local = LocalParameters(network)
+    rollout = RolloutCollector(config, environments, seed=0).collect(network)
+    advantages, returns = torch.randn(2, 7, 2)
+
+    def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:
+        monkeypatch.setattr(rollout_module, "PART_STEPS", steps)
+        losses = differentiate(network, local, rollout, advantages, returns, 0.01, config)
+        return local.take_gradient(1e9)[0].clone(), losses
+
+    whole, expected = differentiate_in_parts(14)
+    parts, losses = differentiate_in_parts(4)
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(tuple(losses), tuple(expected))
+
+
+def test_another_seed_gives_other_parameters() -> None:
+    assert not torch.equal(train_alone(ALONE)[0].parameters, train_alone(replace(ALONE, seed=2))[0].parameters)
+
+
+def test_the_paper_preset_learns_by_itself_too() -> None:
+    shared, _ = train_alone(replace(PRESETS["paper"], threads=1, total_steps=50, precision="float32"))
+    assert 50 <= shared.total_steps() < 55, "a rollout has at most 5 steps and ends with the life"
+    assert shared.total_updates() >= 10
+
+
+def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = SharedParameters.direction
+
+    def refuse_nan(self: SharedParameters, gradient: torch.Tensor) -> torch.Tensor:
+        assert torch.isfinite(gradient).all()
+        return clean(self, gradient)
+
+    monkeypatch.setattr(SharedParameters, "direction", refuse_nan)
+    config = replace(ALONE, value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
+    shared, reports = train_alone(config)
+    assert torch.isfinite(shared.parameters).all()
+    statistics = [report.statistics for report in reports if report.statistics]
+    assert shared.total_updates() < 10
+    assert sum(entry.not_finite for entry in statistics) == 10 - shared.total_updates()

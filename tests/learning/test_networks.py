@@ -1,0 +1,273 @@
+"""The networks against the papers' numbers and against a slow forward pass."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from breakout_a3c.config import Network, Precision
+from breakout_a3c.learning.cached_layers import convolution_input_gradient
+from breakout_a3c.learning.local_parameters import LocalParameters
+from breakout_a3c.learning.networks import ActorCritic, ConvTrunk, resolve_precision
+
+ATARI = (84, 84, 4)
+
+
+def make_network(network: Network = "paper", num_actions: int = 3, symmetric: bool = False) -> ActorCritic:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions, symmetric=symmetric)
+    for parameter in made.parameters():  # policies and biases that matter
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    return made
+
+
+def make_observations(network: Network, batch: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    if network == "mlp":
+        return torch.randn(batch, 4, generator=generator)
+    return torch.randint(0, 256, (batch, *ATARI), dtype=torch.uint8, generator=generator)
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def slow_forward(network: ActorCritic, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the network from the papers' words: pixels / 255 in NCHW, ReLU after every layer."""
+    assert isinstance(network.trunks[0], ConvTrunk)
+    x = observations.permute(0, 3, 1, 2).contiguous().float() / 255
+    for layer, stride in zip(network.trunks[0].convolutions, (4, 2, 1), strict=False):
+        assert isinstance(layer, nn.Conv2d)
+        x = functional.relu(functional.conv2d(x, layer.weight.contiguous(), layer.bias, stride))
+    x = torch.stack([image.permute(1, 2, 0).contiguous().reshape(-1) for image in x])
+    x = functional.relu(x @ network.trunks[0].dense.weight.T + network.trunks[0].dense.bias)
+    policy, value = network.heads.policy, network.heads.value
+    return x @ policy.weight.T + policy.bias, (x @ value.weight.T + value.bias)[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("network", "convolutions", "dense_inputs", "dense"),
+    [
+        ("paper", [4_112, 8_224], 2_592, 663_808),
+        ("nature", [8_224, 32_832, 36_928], 3_136, 1_606_144),
+    ],
+)
+def test_sizes_are_the_papers(network: Network, convolutions: list[int], dense_inputs: int, dense: int) -> None:
+    trunk = ActorCritic(network, ATARI, 4).trunks[0]
+    assert isinstance(trunk, ConvTrunk)
+    assert [count(layer) for layer in trunk.convolutions] == convolutions
+    assert trunk.dense.in_features == dense_inputs
+    assert count(trunk.dense) == dense
+
+
+@pytest.mark.parametrize(("network", "features"), [("paper", 256), ("nature", 512), ("mlp", 256)])
+def test_heads_are_linear_in_the_features(network: Network, features: int) -> None:
+    heads = make_network(network, 6).heads
+    assert count(heads) == (features + 1) * 6 + (features + 1)
+
+
+def test_the_dense_trunk_is_one_hidden_layer() -> None:
+    assert count(ActorCritic("mlp", (4,), 2)) == (4 * 256 + 256) + (256 * 2 + 2) + (256 + 1)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_outputs(network: Network, batch: int) -> None:
+    logits, values = make_network(network, 6)(make_observations(network, batch))
+    assert (logits.shape, values.shape) == ((batch, 6), (batch,))
+    assert logits.dtype == values.dtype == torch.float32
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+@torch.no_grad()
+def test_a_row_does_not_depend_on_its_batch(network: Network) -> None:
+    made, observations = make_network(network), make_observations(network, 6)
+    logits, values = made(observations)
+    assert logits.std(dim=0).min() > 1e-3, "all rows are alike, so their order could not be seen"
+    for row in range(6):
+        alone_logits, alone_values = made(observations[row : row + 1])
+        torch.testing.assert_close(alone_logits[0], logits[row])
+        torch.testing.assert_close(alone_values[0], values[row])
+
+
+@pytest.mark.parametrize("network", ["paper", "nature"])
+@pytest.mark.parametrize("flat", [False, True], ids=["as built", "in a flat vector"])
+@torch.no_grad()
+def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
+    made, observations = make_network(network), make_observations(network, 3)
+    expected = slow_forward(made, observations)
+    if flat:
+        LocalParameters(made)
+        torch.testing.assert_close(slow_forward(made, observations), expected)
+    torch.testing.assert_close(made(observations), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("network", "symmetric"), [("paper", False), ("paper", True), ("nature", False), ("nature", True), ("mlp", False)]
+)
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+def test_reuse_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
+    network: Network, symmetric: bool, precision: torch.dtype
+) -> None:
+    made, observations = make_network(network, symmetric=symmetric), make_observations(network, 6)
+    LocalParameters(made, precision)
+    with torch.no_grad():
+        parts = [made.act(part) for part in observations.split(2)]
+    outputs = [torch.cat(layer) for layer in zip(*(part[2] for part in parts), strict=True)]
+    reused, repeated = made.reuse(observations, outputs), made(observations)
+    for index in (0, 1):
+        torch.testing.assert_close(reused[index], torch.cat([part[index] for part in parts]))
+    gradients = []
+    for logits, values in (reused, repeated):
+        loss = (logits.log_softmax(-1)[:, 0] * torch.arange(-2.0, 4.0)).sum() + values.square().sum()
+        gradients.append(torch.autograd.grad(loss, list(made.parameters())))
+    for ours, autograds in zip(*gradients, strict=True):
+        tolerance = (0.02 if precision == torch.bfloat16 else 1e-4) * float(autograds.abs().max())
+        torch.testing.assert_close(ours, autograds, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("network", ["paper", "mlp"])
+def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Network) -> None:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
+    observations = make_observations(network, 5)
+    logits, values, outputs = made.act(observations)
+    reused = made.reuse(observations, [output.detach() for output in outputs])
+    torch.testing.assert_close(reused, (logits, values))
+    policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
+    for loss, concerned, other in ((logits, policy_trunk, value_trunk), (values, value_trunk, policy_trunk)):
+        for output in (loss, reused[0] if loss is logits else reused[1]):
+            total = output.square().sum()
+            assert all(bool(g.any()) for g in torch.autograd.grad(total, concerned, retain_graph=True))
+            grads = torch.autograd.grad(total, other, retain_graph=True, allow_unused=True)
+            assert all(gradient is None for gradient in grads)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature"])
+@pytest.mark.parametrize(("num_actions", "mirrored"), [(3, [0, 2, 1]), (4, [0, 1, 3, 2])])
+@torch.no_grad()
+def test_a_symmetric_network_sees_a_mirrored_screen_as_the_mirror_image(
+    network: Network, num_actions: int, mirrored: list[int]
+) -> None:
+    made, observations = make_network(network, num_actions, symmetric=True), make_observations(network, 5)
+    logits, values = made(observations)
+    assert logits.std(dim=1).min() > 1e-3, "all actions are alike, so their order could not be seen"
+    mirrored_logits, mirrored_values = made(observations.flip(2))
+    torch.testing.assert_close(mirrored_logits[:, mirrored], logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(mirrored_values, values, atol=1e-5, rtol=1e-4)
+    untied = make_network(network, num_actions)
+    assert (untied(observations.flip(2))[1] - untied(observations)[1]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_symmetric_network_is_one_whose_weights_come_in_pairs() -> None:
+    """Written out, it is the ordinary network, with 16 and 32 filters and 256 features."""
+    tied, observations = make_network(symmetric=True), make_observations("paper", 3)
+    plain = make_network()
+    assert isinstance(tied.trunks[0], ConvTrunk)
+    assert isinstance(plain.trunks[0], ConvTrunk)
+    pairs = zip(plain.trunks[0].convolutions, tied.trunks[0].convolutions, strict=True)
+    for i, (whole, half) in enumerate(pairs):
+        assert isinstance(whole, nn.Conv2d)
+        assert isinstance(half, nn.Conv2d)
+        assert half.bias is not None
+        assert whole.bias is not None
+        mirror_image = half.weight.flip(3)
+        if i > 0:  # its inputs are exchanged, too
+            first, second = mirror_image.chunk(2, dim=1)
+            mirror_image = torch.cat((second, first), dim=1)
+        whole.weight.copy_(torch.cat((half.weight, mirror_image)))
+        whole.bias.copy_(torch.cat((half.bias, half.bias)))
+    whole_dense, half_dense = plain.trunks[0].dense, tied.trunks[0].dense
+    weight = half_dense.weight.view(128, 9, 9, 2, 16)
+    whole_dense.weight.copy_(torch.cat((weight, weight.flip(2, 3))).flatten(1))
+    whole_dense.bias.copy_(half_dense.bias.repeat(2))
+    fire, right, left = tied.heads.policy.weight
+    plain.heads.policy.weight.copy_(
+        torch.stack((fire, right, left, fire, left, right)).view(2, 3, 128).transpose(0, 1).flatten(1)
+    )
+    plain.heads.policy.bias.copy_(tied.heads.policy.bias + tied.heads.policy.bias[[0, 2, 1]])
+    plain.heads.value.weight.copy_(tied.heads.value.weight.repeat(1, 2))
+    plain.heads.value.bias.copy_(2 * tied.heads.value.bias)
+    torch.testing.assert_close(tied(observations), plain(observations), atol=1e-4, rtol=1e-4)
+    assert 2 * count(tied) == count(plain) + 4, "the three biases of the policy and the value's have no partner"
+
+
+@pytest.mark.parametrize(("side", "kernel", "stride", "channels"), [(20, 4, 2, 16), (9, 3, 1, 64), (84, 8, 4, 4)])
+def test_the_input_gradient_of_a_convolution_is_autograds(side: int, kernel: int, stride: int, channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, channels, side, side, generator=generator).requires_grad_()
+    weight = torch.randn(8, channels, kernel, kernel, generator=generator)
+    output = functional.conv2d(x, weight, stride=stride)
+    gradient = torch.randn(output.shape, generator=generator)
+    (expected,) = torch.autograd.grad(output, x, gradient)
+    torch.testing.assert_close(convolution_input_gradient(gradient, weight, stride), expected, atol=1e-3, rtol=1e-4)
+
+
+def test_gradients_are_the_slow_ones() -> None:
+    made, observations = make_network("paper"), make_observations("paper", 3)
+    gradients = []
+    for logits, values in (made(observations), slow_forward(made, observations)):
+        loss = logits.square().sum() + values.square().sum()
+        gradients.append(torch.autograd.grad(loss, list(made.parameters())))
+    for ours, slow in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, slow, atol=1e-4 * float(slow.abs().max()), rtol=1e-3)
+
+
+@torch.no_grad()
+def test_the_trunk_runs_in_bf16_and_the_heads_in_float32() -> None:
+    made, observations = make_network(), make_observations("paper", 3)
+    expected = made(observations)
+    made.trunks[0].to(torch.bfloat16)
+    logits, values = made(observations)
+    assert {output.dtype for output in made.act(observations)[2]} == {torch.bfloat16}
+    assert logits.dtype == values.dtype == torch.float32
+    torch.testing.assert_close((logits, values), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("network", ["paper", "nature", "mlp"])
+def test_initial_weights_are_orthogonal_with_their_gains(network: Network) -> None:
+    torch.manual_seed(0)
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3)
+    gains = {made.heads.policy: 0.01, made.heads.value: 1.0}
+    layers = [module for module in made.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    assert len(layers) == {"paper": 5, "nature": 6, "mlp": 3}[network]
+    for layer in layers:
+        matrix = layer.weight.detach().flatten(1)
+        matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        gain = gains.get(layer, math.sqrt(2))
+        torch.testing.assert_close(
+            matrix @ matrix.T / gain**2, torch.eye(len(matrix)), atol=1e-4, rtol=0, msg=f"{layer}"
+        )
+        assert layer.bias is not None
+        assert not layer.bias.any()
+
+
+def test_the_first_policy_is_nearly_uniform() -> None:
+    torch.manual_seed(0)
+    logits, _ = ActorCritic("paper", ATARI, 4)(make_observations("paper", 8))
+    torch.testing.assert_close(logits.softmax(dim=-1), torch.full((8, 4), 0.25), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "capabilities", "expected"),
+    [
+        ("float32", {"avx512_bf16": True, "amx_bf16": True}, torch.float32),
+        ("bf16", {}, torch.bfloat16),
+        ("auto", {}, torch.float32),
+        ("auto", {"avx512_bf16": False, "amx_bf16": False, "avx2": True}, torch.float32),
+        ("auto", {"avx512_bf16": True}, torch.bfloat16),
+        ("auto", {"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
+    ],
+)
+def test_bf16_only_where_the_cpu_multiplies_it(
+    precision: Precision, capabilities: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert resolve_precision(precision) == expected
+
+
+def test_auto_resolves_on_this_machine() -> None:
+    assert resolve_precision("auto") in (torch.float32, torch.bfloat16)

@@ -1,0 +1,165 @@
+"""The protocol: games chosen by their seeds and all played out, whatever is played beside them."""
+
+import math
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from breakout_a3c.config import GAMES_PER_SEED, PROTOCOL_SEEDS
+from breakout_a3c.games.batch import FinishedGame
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.games.seeds import training_seeds
+from breakout_a3c.learning.networks import ActorCritic
+from breakout_a3c.playing import evaluation
+from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, action_generator, choose_actions, evaluate
+from breakout_a3c.presets import PRESETS
+
+CONFIG = replace(PRESETS["breakout"], precision="float32")
+EPISODES = 6
+
+
+def make_network() -> ActorCritic:
+    torch.manual_seed(0)
+    return ActorCritic("paper", (84, 84, 4), 3)
+
+
+@cache
+def sampled() -> EvaluationResult:
+    return evaluate(make_network(), CONFIG, Protocol(episodes=EPISODES))
+
+
+@cache
+def greedy() -> EvaluationResult:
+    return evaluate(make_network(), CONFIG, Protocol(episodes=10, greedy=True))
+
+
+def test_seeds_are_odd_and_distinct_and_the_emulator_can_hold_them() -> None:
+    seeds = [seed for number in (0, 1, 2, PROTOCOL_SEEDS) for seed in Protocol(seed=number).game_seeds()]
+    assert len(set(seeds)) == len(seeds) == 400
+    assert all(seed % 2 == 1 and 0 < seed < 2**31 for seed in seeds)
+
+
+def test_seeds_are_disjoint_from_training() -> None:
+    training = {seed for run in range(50) for seed in training_seeds(np.random.SeedSequence(run), 1000)}
+    assert not training & set(Protocol(episodes=GAMES_PER_SEED).game_seeds())
+
+
+@pytest.mark.parametrize("at_once", [1, 5])
+def test_results_do_not_depend_on_how_many_are_played_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "GAMES_AT_ONCE", at_once)
+    assert evaluate(make_network(), CONFIG, Protocol(episodes=EPISODES)) == sampled()
+
+
+def test_games_stand_in_the_order_of_their_seeds() -> None:
+    """Each is played here by itself, from its own seed; short ones do not come first."""
+    network, games = make_network(), []
+    for seed in Protocol(episodes=EPISODES).game_seeds():
+        environment, generator = make_environment(CONFIG), action_generator(seed)
+        observation, _ = environment.reset(seed=seed)
+        score, length, terminated = 0.0, 0, False
+        while not terminated:
+            with torch.no_grad():
+                logits = network(torch.from_numpy(observation[np.newaxis]))[0].numpy()
+            action = int(choose_actions(logits, False, [generator])[0])
+            observation, reward, terminated, truncated, _ = environment.step(action)
+            score, length = score + float(reward), length + 1
+            assert not truncated
+        games.append(FinishedGame(score, length, truncated=False))
+    assert sampled().games == games
+    assert any(first.episode_length > second.episode_length for first, second in pairwise(games))
+
+
+def test_more_games_begin_with_the_same_games() -> None:
+    assert evaluate(make_network(), CONFIG, Protocol(episodes=2)).games == sampled().games[:2]
+
+
+def test_another_seed_has_other_games() -> None:
+    assert evaluate(make_network(), CONFIG, Protocol(episodes=2, seed=1)).games != sampled().games[:2]
+
+
+def test_every_game_is_played_out_for_its_raw_score() -> None:
+    result = sampled()
+    assert len(result.games) == EPISODES
+    assert not any(game.truncated for game in result.games)
+    assert all(game.episode_length > 5 * 20 for game in result.games), "five lives, not one"
+    assert all(score == int(score) >= 0 for score in result.scores)
+    assert result.distinct_games == EPISODES
+
+
+def test_who_waits_is_told_of_every_step() -> None:
+    steps = []
+    evaluate(make_network(), CONFIG, Protocol(episodes=2), lambda: steps.append(1))
+    assert len(steps) == max(game.episode_length for game in sampled().games[:2])
+
+
+def test_greedy_without_sticky_plays_few_games_and_has_no_standard_error() -> None:
+    result = greedy()
+    assert len(result.games) == 10
+    assert 1 <= result.distinct_games < 10
+    assert result.to_dict()["standard_error"] is None
+    assert result.to_dict()["policy"] == "greedy"
+
+
+def test_a_game_is_truncated_at_the_cap_and_said_so() -> None:
+    result = evaluate(make_network(), CONFIG, Protocol(episodes=2, max_episode_frames=100))
+    assert result.to_dict()["truncated_games"] == 2
+    assert max(result.to_dict()["lengths"]) <= 25
+
+
+def test_the_cap_and_stickiness_are_the_protocols_not_the_trainings() -> None:
+    config = replace(CONFIG, max_episode_frames=100, max_noops=0, sticky=1.0)
+    assert evaluate(make_network(), config, Protocol(episodes=2)).games == sampled().games[:2]
+    sticky = evaluate(make_network(), CONFIG, Protocol(episodes=2, sticky=0.25))
+    assert sticky.games != sampled().games[:2]
+
+
+SCORES = [2.0, 4.0, 4.0, 10.0]
+
+
+def make_result(**changes: float) -> EvaluationResult:
+    protocol = replace(Protocol(episodes=4, seed=3), **changes)
+    games = [FinishedGame(score, 100 + i, truncated=i == 3) for i, score in enumerate(SCORES)]
+    return EvaluationResult(protocol, games, distinct_games=2)
+
+
+def test_arithmetic_by_hand() -> None:
+    report = make_result().to_dict()
+    # Mean 5; squared deviations 9 + 1 + 1 + 25 = 36, over 3.
+    assert (report["mean"], report["median"], report["min"], report["max"]) == (5.0, 4.0, 2.0, 10.0)
+    assert report["std"] == pytest.approx(math.sqrt(12))
+    assert report["standard_error"] == pytest.approx(math.sqrt(12) / 2)
+    assert (report["episodes"], report["truncated_games"], report["distinct_games"]) == (4, 1, 2)
+    assert (report["scores"], report["lengths"]) == (SCORES, [100, 101, 102, 103])
+    assert (report["policy"], report["sticky"], report["max_noops"]) == ("sampled", 0.0, 30)
+    assert (report["max_episode_frames"], report["seed"]) == (108_000, 3)
+
+
+@pytest.mark.parametrize(
+    ("greedy", "sticky", "independent"),
+    [(False, 0.0, True), (False, 0.25, True), (True, 0.25, True), (True, 0.0, False)],
+)
+def test_only_independent_games_have_a_standard_error(greedy: bool, sticky: float, independent: bool) -> None:
+    report = make_result(greedy=greedy, sticky=sticky).to_dict()
+    assert (report["standard_error"] is not None) == independent
+
+
+def test_a_single_game_has_no_spread() -> None:
+    report = EvaluationResult(Protocol(episodes=1), [FinishedGame(7.0, 50, False)], 1).to_dict()
+    assert (report["mean"], report["std"], report["min"], report["max"]) == (7.0, 0.0, 7.0, 7.0)
+
+
+def test_sampled_actions_follow_the_softmax() -> None:
+    logits = np.log(np.array([[0.6, 0.3, 0.1]], np.float32))
+    generator = np.random.default_rng(0)
+    draws = [int(choose_actions(logits, False, [generator])[0]) for _ in range(20_000)]
+    # Four standard deviations of a frequency are at most 0.014.
+    assert np.bincount(draws) / 20_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.014)
+
+
+def test_greedy_actions_are_the_likeliest_of_each_row() -> None:
+    logits = np.array([[0.0, 2.0, 1.0], [5.0, -1.0, 4.0]], np.float32)
+    assert choose_actions(logits, True, []).tolist() == [1, 0]

@@ -1,0 +1,52 @@
+"""An evaluation on all cores: the same games as in one process, and no hang when something ends."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from breakout_a3c.errors import UserError
+from breakout_a3c.playing.evaluation import PlayedGame, Protocol, evaluate
+from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
+from breakout_a3c.processes.start import Context, process_context
+from breakout_a3c.saving.agent import load_agent
+from tests.starting import START_METHOD
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    return process_context(START_METHOD)
+
+
+@pytest.mark.parametrize(("cores", "episodes"), [(1, 3), (2, 5), (3, 2)])
+def test_the_games_are_those_of_one_process(
+    context: Context, checkpoint_path: Path, cores: int, episodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    agent, protocol = load_agent(checkpoint_path), Protocol(episodes=episodes)
+    seen: list[int] = []
+    result = evaluate_on_all_cores(context, agent, protocol, lambda played: seen.append(len(played)))
+    assert result == evaluate(agent.network, agent.checkpoint.config, protocol)
+    assert seen == list(range(1, episodes + 1))
+
+
+def test_a_player_that_is_killed_ends_the_evaluation(context: Context, checkpoint_path: Path) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+
+    def kill(played: list[PlayedGame]) -> None:
+        for child in psutil.Process().children(recursive=True):
+            if child.pid not in before:
+                child.send_signal(signal.SIGKILL)
+
+    with pytest.raises(UserError, match="was killed"):
+        evaluate_on_all_cores(context, load_agent(checkpoint_path), Protocol(episodes=20), kill)
+
+
+def test_an_error_in_a_player_is_shown(context: Context, checkpoint_path: Path) -> None:
+    agent = load_agent(checkpoint_path)
+    broken = replace(agent.checkpoint, config=replace(agent.checkpoint.config, game="brakeout"))
+    with pytest.raises(RuntimeError, match="did you mean breakout"):
+        evaluate_on_all_cores(context, replace(agent, checkpoint=broken), Protocol(episodes=2), lambda played: None)

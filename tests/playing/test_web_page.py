@@ -1,0 +1,173 @@
+"""The page: what it shows, what its buttons do, and whom it answers."""
+
+import http.client
+import itertools
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+
+from breakout_a3c.errors import UserError
+from breakout_a3c.playing.controls import Controls
+from breakout_a3c.playing.scene import draw
+from breakout_a3c.playing.web_page import BUTTONS, Page
+from tests.playing.test_window import SCENE
+from tests.programs.test_train import wait_for
+
+BROWSER = ("chromium", "chromedriver")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def page() -> Iterator[tuple[Page, Controls]]:
+    """A page that shows one scene over and over."""
+    controls = Controls()
+    with Page(controls, 0) as page:
+        showing = threading.Thread(target=page.show, args=(itertools.repeat(SCENE), 60))
+        showing.start()
+        yield page, controls
+        controls.closed = True
+        showing.join()
+
+
+def ask(page: Page, method: str, path: str, **headers: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=10)
+    connection.request(method, path, headers=headers)
+    return connection.getresponse()
+
+
+def test_the_page_has_a_button_for_each_command(page: tuple[Page, Controls]) -> None:
+    text = ask(page[0], "GET", "/").read().decode()
+    assert all(f'<button id="{name}">' in text for name in BUTTONS)
+    assert 'src="/stream"' in text
+
+
+def test_the_stream_shows_the_picture(page: tuple[Page, Controls]) -> None:
+    answer = ask(page[0], "GET", "/stream")
+    assert (answer.getheader("Content-Type") or "").startswith("multipart/x-mixed-replace")
+    while not (line := answer.readline()).startswith(b"Content-Length"):
+        pass
+    answer.readline()
+    encoded = answer.read(int(line.split(b":")[1]))
+    shown = cv2.cvtColor(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    drawn = draw(SCENE)
+    assert shown.shape == drawn.shape
+    assert np.abs(shown.astype(int) - drawn).mean() < 5, "JPEG, and the speed is shown beside it"
+
+
+def test_buttons_press(page: tuple[Page, Controls]) -> None:
+    assert ask(page[0], "POST", "/press/greedy").status == 204
+    assert page[1].greedy
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/press/pause", {}, 405),
+        ("POST", "/press/quit", {}, 404),
+        ("POST", "/press/_speed", {}, 404),
+        ("GET", "/etc/passwd", {}, 404),
+        ("GET", "/", {"Host": "example.com"}, 403),
+        ("GET", "/stream", {"Host": "example.com:80"}, 403),
+        ("POST", "/press/pause", {"Origin": "http://example.com"}, 403),
+        ("POST", "/press/pause", {"Origin": "null"}, 403),
+        ("GET", "/stream", {"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_others_are_refused(
+    page: tuple[Page, Controls], method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    assert ask(page[0], method, path, **headers).status == status
+    assert page[1] == Controls()
+
+
+def test_no_other_site_can_show_the_page_or_the_stream(page: tuple[Page, Controls]) -> None:
+    for path in ("/", "/stream", "/missing"):
+        answer = ask(page[0], "GET", path)
+        assert "frame-ancestors 'none'" in (answer.getheader("Content-Security-Policy") or "")
+        assert answer.getheader("Cross-Origin-Resource-Policy") == "same-origin"
+
+
+def test_it_listens_on_this_machine_alone(page: tuple[Page, Controls]) -> None:
+    assert page[0]._server.server_address[0] == "127.0.0.1"
+
+
+def test_a_port_in_use_is_a_sentence(page: tuple[Page, Controls], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="give another one"):
+        Page(Controls(), page[0].port)
+    assert capfd.readouterr() == ("", ""), "and nothing but it"
+
+
+def free_port() -> int:
+    with Page(Controls(), 0) as page:
+        return page.port
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    """Headless Chromium."""
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1100,1000"):
+        options.add_argument(argument)
+    browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
+    yield browser
+    browser.quit()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, BROWSER)), reason=f"needs {' and '.join(BROWSER)}")
+def test_in_a_browser_the_game_is_live_and_its_buttons_work(
+    browser: Chrome, checkpoint_path: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    command = [sys.executable, str(ROOT / "play.py"), str(checkpoint_path), "--serve", str(port)]
+    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+    try:
+        assert playing.stdout is not None
+        assert f"http://127.0.0.1:{port}" in playing.stdout.readline()
+        browser.get(f"http://127.0.0.1:{port}/")
+
+        def look() -> np.ndarray:
+            picture = cv2.imdecode(np.frombuffer(browser.get_screenshot_as_png(), np.uint8), cv2.IMREAD_COLOR)
+            return picture[: picture.shape[0] * 4 // 5]  # above the buttons, which have a frame when they are clicked
+
+        def moves() -> bool:
+            before = look()
+            time.sleep(0.5)
+            return not np.array_equal(before, look())
+
+        def red_bricks() -> int:
+            return int((np.abs(look().reshape(-1, 3).astype(int) - (72, 72, 200)).max(axis=1) < 20).sum())
+
+        wait_for(lambda: red_bricks() > 5000)
+        assert moves()
+        browser.find_element(By.ID, "record").click()
+        wait_for(lambda: any(tmp_path.glob(".breakout-*.mp4")))
+        browser.find_element(By.ID, "pause").click()
+        wait_for(lambda: not moves())
+        still = look()
+        for button in ("saliency", "frames", "greedy"):
+            browser.find_element(By.ID, button).click()
+            wait_for(lambda seen=still: not np.array_equal(look(), seen))
+            still = look()
+        browser.find_element(By.ID, "faster").click()
+        browser.find_element(By.ID, "pause").click()
+        wait_for(moves)
+        playing.send_signal(signal.SIGINT)
+        printed, _ = playing.communicate(timeout=10)
+    finally:
+        playing.kill()
+    assert playing.returncode == 0, printed
+    (video,) = tmp_path.glob("breakout-*.mp4")
+    assert f"recorded: {video.name}" in printed
+    assert "Traceback" not in printed

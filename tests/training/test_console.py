@@ -1,0 +1,62 @@
+import io
+import math
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from breakout_a3c.training.console import TrainingStatus, live_table, number, plain_line
+
+STATUS = TrainingStatus(
+    progress=0.418,
+    minutes=20.3,
+    minutes_left=95.0,
+    steps=3_344_240,
+    steps_per_second=2815.4,
+    frame_skip=4,
+    games=4000,
+    mean_return=131.1,
+    best_return=336.0,
+    evaluation=None,
+    entropy=0.722,
+    workers_alive=8,
+    workers=8,
+    deaths=0,
+    updates_not_finite=0,
+    memory_mb=831.0,
+    minutes_since_checkpoint=0.3,
+)
+SHOWN = ["41.8%", "3,344,240", "1 h 35 min left", "2,815", "11,262", "131.1", "336.0", "0.722", "8/8", "831 MB", "0.3"]
+
+
+def rendered(status: TrainingStatus, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live_table("breakout-20261120-180529", status))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_shows_everything(width: int) -> None:
+    shown = rendered(STATUS, width)
+    assert all(text in shown for text in SHOWN), shown
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_the_line_shows_everything() -> None:
+    line = plain_line(STATUS)
+    assert all(text in line for text in SHOWN), line
+    assert "\n" not in line
+
+
+def test_trouble_is_shown() -> None:
+    trouble = replace(STATUS, deaths=2, updates_not_finite=5)
+    for shown in (rendered(trouble, 80), plain_line(trouble)):
+        assert "2 replaced" in shown
+        assert "5 updates" in shown
+
+
+def test_what_is_not_known_yet_is_a_dash() -> None:
+    assert number(math.nan) == number(-math.inf) == "-"
+    start = replace(STATUS, mean_return=math.nan, best_return=-math.inf, entropy=math.nan, minutes_left=math.inf)
+    assert "time left -" in plain_line(start)
+    assert "nan" not in rendered(start, 80) + plain_line(start)
