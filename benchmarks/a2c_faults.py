@@ -31,7 +31,7 @@ from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import PRESETS
 
 RESULTS = Path(__file__).parent / "results"
-PRESET = replace(PRESETS["cartpole-a2c"], max_kl=None)  # the program asked about limits no step
+PRESET = PRESETS["cartpole-a2c"].replace(max_kl=None)  # the program asked about limits no step
 
 LossFunction = Callable[..., Losses]
 
@@ -55,8 +55,8 @@ def advantages_n_by_n(
     right = actor_critic_losses(logits, values, actions, advantages, returns, coef, config)
     errors = returns - values.unsqueeze(1)  # (N, N)
     log_probs = torch.log_softmax(logits, dim=-1).gather(1, actions.unsqueeze(1)).squeeze(1)
-    wrong = -(log_probs * errors.detach()).mean() + config.value_coef * errors.square().mean()
-    value_term = config.value_coef * (returns - values).square().mean()
+    wrong = -(log_probs * errors.detach()).mean() + config.loss.value_coef * errors.square().mean()
+    value_term = config.loss.value_coef * (returns - values).square().mean()
     return right._replace(total=right.total - policy_term(logits, actions, advantages) - value_term + wrong)
 
 
@@ -77,7 +77,7 @@ def all_three(
     all_log_probs = torch.log_softmax(logits, dim=-1)
     errors = returns - values.unsqueeze(1)
     policy = -(all_log_probs[:, actions] * errors.detach()).mean()
-    total = policy + config.value_coef * errors.square().mean() + coef * entropy(all_log_probs).mean()
+    total = policy + config.loss.value_coef * errors.square().mean() + coef * entropy(all_log_probs).mean()
     right = actor_critic_losses(logits, values, actions, advantages, returns, coef, config)
     return right._replace(total=total)
 
@@ -89,7 +89,7 @@ def policy_term(logits: Tensor, actions: Tensor, advantages: Tensor) -> Tensor:
 
 
 ITS_SETTINGS = replace(
-    PRESET, rollout_length=1, gamma=0.95, optimizer="adam", rmsprop_alpha=0.999, rmsprop_eps=1e-3, max_grad_norm=0.1
+    PRESET, rollout_length=1, gamma=0.95, optimizer="adam", square_decay=0.999, optimizer_eps=1e-3, max_grad_norm=0.1
 )
 CASES: dict[str, tuple[LossFunction, TrainConfig]] = {
     "no fault": (actor_critic_losses, PRESET),
@@ -116,11 +116,11 @@ class Scores:
 
 def learn(loss: LossFunction, config: TrainConfig) -> list[float]:
     """Train in this process, and return the scores of all games."""
-    torch.manual_seed(config.seed)
-    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    torch.manual_seed(config.upkeep.seed)
+    shared = SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
     scores = Scores()
     actor_learner.actor_critic_losses = loss  # type: ignore[assignment]
-    rollout.PART_STEPS = config.rollout_length * config.games_each
+    rollout.PART_STEPS = config.returns.rollout_length * config.learners.envs
     actor_learner.learn(config, shared, 0, scores)  # type: ignore[arg-type]
     return scores.scores
 
@@ -136,7 +136,7 @@ def main() -> None:
     rows: dict[str, list[float]] = {}
     print("| what is wrong | mean of the last 100 games, a seed each |\n|---|---|")
     for name, (loss, config) in CASES.items():
-        runs = [learn(loss, replace(config, seed=seed, total_steps=options.steps)) for seed in options.seeds]
+        runs = [learn(loss, config.replace(seed=seed, total_steps=options.steps)) for seed in options.seeds]
         rows[name] = [round(statistics.fmean(scores[-100:]), 1) for scores in runs]
         print(f"| {name} | {', '.join(map(str, rows[name]))} |", flush=True)
     result = {"command": " ".join(sys.argv), "machine": describe_machine(), "seeds": options.seeds, "last_100": rows}

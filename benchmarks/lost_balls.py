@@ -45,7 +45,7 @@ class Game:
 def play(agent: Agent, protocol: Protocol) -> Iterator[Game]:
     """Play the games of ``protocol`` next to each other."""
     seeds = protocol.game_seeds()
-    environments = [make_player_environment(agent.checkpoint.config, protocol) for _ in seeds]
+    environments = [make_player_environment(agent.checkpoint.config.game, protocol) for _ in seeds]
     generators = [action_generator(seed) for seed in seeds]
     observations = [env.reset(seed=seed)[0] for env, seed in zip(environments, seeds, strict=True)]
     games, bricks, playing = [Game() for _ in seeds], [0] * len(seeds), list(range(len(seeds)))

@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import venv
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +56,12 @@ def sb3(python: Path, name: str, network: str, folder: Path) -> Contender:
 
 def make_contenders(context: Context, python: Path, folder: Path) -> list[Contender]:
     """Start both programs with both networks."""
-    ours = replace(PRESETS["breakout"], threads=8)
+    ours = PRESETS["breakout"].replace(threads=8)
     return [
         sb3(python, "SB3 A2C 16-32-256", "paper", folder),
         training(context, "ours paper", ours, None),
         sb3(python, "SB3 A2C CnnPolicy", "nature", folder),
-        training(context, "ours nature", replace(ours, network="nature"), None),
+        training(context, "ours nature", ours.replace(network="nature"), None),
     ]
 
 

@@ -10,7 +10,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -41,36 +40,36 @@ RESULTS = Path(__file__).parent / "results"
 MODEL = Path(__file__).resolve().parents[1] / "models" / "breakout-5m.safetensors"
 
 
-def run_bare_emulator(counters: torch.Tensor, worker_id: int) -> None:
+def run_bare_emulator(counters: torch.Tensor, learner_id: int) -> None:
     """Act at random on the bare emulator, four frames a step, for ever; a lost game goes on from its start."""
     count = counters.numpy()
-    game = make_environment(PRESETS["breakout"], seed=worker_id)
+    game = make_environment(PRESETS["breakout"].game, seed=learner_id)
     assert isinstance(game, AtariGame)
     ale, actions = game.ale, game.actions
     game.reset()
     beginning = ale.cloneState()  # restoring it takes no time, where reset_game emulates 60 frames
     while True:
-        for choice in random_choices(worker_id, len(actions)):
+        for choice in random_choices(learner_id, len(actions)):
             if ale.game_over():
                 ale.restoreState(beginning)
             action = actions[choice]
             for _ in range(4):
                 ale.act(action)
-            count[worker_id] += 1
+            count[learner_id] += 1
 
 
-def run_environment(counters: torch.Tensor, worker_id: int) -> None:
+def run_environment(counters: torch.Tensor, learner_id: int) -> None:
     """Act at random in our environment, for ever."""
     count = counters.numpy()
-    game = make_environment(PRESETS["breakout"], seed=worker_id)
+    game = make_environment(PRESETS["breakout"].game, seed=learner_id)
     assert isinstance(game, AtariGame)
     game.reset()
     while True:
-        for choice in random_choices(worker_id, len(game.actions)):
+        for choice in random_choices(learner_id, len(game.actions)):
             _, _, terminated, truncated, _ = game.step(choice)
             if terminated or truncated:
                 game.reset()
-            count[worker_id] += 1
+            count[learner_id] += 1
 
 
 def random_choices(seed: int, actions: int) -> list[int]:
@@ -82,7 +81,7 @@ def emulators(context: Context, name: str, target: Callable[..., None]) -> Conte
     """Start one process a core that does nothing but play."""
     cores = os.cpu_count() or 1
     counters = torch.zeros(cores, dtype=torch.int64).share_memory_()
-    processes = [start_process(context, name, target, counters, worker_id) for worker_id in range(cores)]
+    processes = [start_process(context, name, target, counters, learner_id) for learner_id in range(cores)]
     return started(Contender(name, as_psutil(processes), lambda: int(counters.sum())))
 
 
@@ -98,16 +97,16 @@ def make_contenders(context: Context, model: Path) -> list[Contender]:
         emulators(context, "bare emulator", run_bare_emulator),
         emulators(context, "our environment", run_environment),
         *(
-            training(context, f"breakout, {threads} actor-learners", replace(breakout, threads=threads), model)
+            training(context, f"breakout, {threads} actor-learners", breakout.replace(threads=threads), model)
             for threads in (1, 2, 4, 8, 16)
         ),
-        training(context, "paper, 8 actor-learners", replace(paper, threads=8), None),
+        training(context, "paper, 8 actor-learners", paper.replace(threads=8), None),
     ]
 
 
 def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
     """Return where one actor-learner, alone on the machine, spends its time, in us an agent step."""
-    config = replace(PRESETS["breakout"], threads=1, total_steps=steps)
+    config = PRESETS["breakout"].replace(threads=1, total_steps=steps)
     shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path(), initial=load_weights(model)))
     seconds: dict[str, float] = defaultdict(float)
     for owner, method, name in (
@@ -116,7 +115,7 @@ def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
         (LocalParameters, "pull", "pull and push"),
         (SharedParameters, "direction", "pull and push"),
         (SharedParameters, "push", "pull and push"),
-        (actor_learner, "trusted_step", "trust region"),
+        (actor_learner, "limit_step", "trust region"),
     ):
         setattr(owner, method, timed(getattr(owner, method), seconds, name))
     torch.set_flush_denormal(True)

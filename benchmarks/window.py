@@ -24,7 +24,7 @@ WARM_UP, FRAMES = 120, 1200
 def measure(window: Window, controls: Controls) -> dict[str, float]:
     """Show the beginning of a game; return pictures a second, and the share of a core that it took."""
     agent = load_agent(MODEL)
-    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls)
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
 
     def first(frames: int) -> Iterator[Scene]:
         return itertools.islice(player.play(0), frames)

@@ -2,16 +2,17 @@
 
 import argparse
 import errno
+import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import MIRRORED_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 
 EXIT_NOT_PRINTED = 1
@@ -81,25 +82,26 @@ def open_closed_streams() -> None:
 
 
 def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
-    """Add an option for each field of the config; one that is not given is absent from the result.
+    """Add an option for each setting; one that is not given is absent from the result.
 
     Args:
-        parser: Takes the options, in the groups of the fields.
+        parser: Takes the options, in the groups of the config.
         defaults: What ``--help`` shows as the defaults.
     """
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for spec in fields(TrainConfig):
-        name = spec.metadata["group"]
-        group = groups.setdefault(name, parser.add_argument_group(name))
-        default = str(getattr(defaults, spec.name)).lower()
+    groups = {
+        spec.name: parser.add_argument_group(spec.name.replace("_", " "), inspect.getdoc(spec.type))
+        for spec in fields(TrainConfig)
+    }
+    values = defaults.to_dict()
+    for name, (group, spec) in SETTINGS.items():
+        default = str(values[name]).lower()
         help = f"{spec.metadata['help']} [{default}]".replace("%", "%%")
-        add_option(group, spec, help)
+        add_option(groups[group], name, spec, argparse.SUPPRESS if spec.metadata["hidden"] else help)
 
 
-def add_option(group: argparse._ArgumentGroup, spec: "Field[Any]", help: str) -> None:
-    """Add the option of one config field."""
-    name = "--" + spec.name.replace("_", "-")
-    assert spec.default is not MISSING, f"{spec.name} has no default"
+def add_option(group: argparse._ArgumentGroup, setting: str, spec: "Field[Any]", help: str) -> None:
+    """Add the option of one setting."""
+    name = option_name(setting)
     kinds = get_args(spec.type) or (spec.type,)
     if kinds == (bool,):
         group.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help)
@@ -109,6 +111,27 @@ def add_option(group: argparse._ArgumentGroup, spec: "Field[Any]", help: str) ->
         kind = next(kind for kind in kinds if kind is not type(None))
         parse = number_or_none(kind) if type(None) in kinds else number(kind)
         group.add_argument(name, type=parse, default=argparse.SUPPRESS, metavar=kind.__name__.upper(), help=help)
+
+
+class RetiredOption(argparse.Action):
+    """An option that has another name now."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Say the new name, and exit with code 2."""
+        parser.exit(EXIT_BAD_INPUT, f"{parser.prog}: {self.option_strings[0]} is now {self.const}: use that.\n")
+
+
+def add_retired_options(parser: argparse.ArgumentParser, renamed: Mapping[str, str]) -> None:
+    """Have the options of settings that were renamed tell their new names.
+
+    Args:
+        parser: Takes the options, and leaves them out of its help.
+        renamed: The old name of a setting, and the new one.
+    """
+    for old, new in renamed.items():
+        parser.add_argument(
+            option_name(old), action=RetiredOption, const=option_name(new), nargs="?", help=argparse.SUPPRESS
+        )
 
 
 def number(kind: type) -> Callable[[str], Any]:
@@ -138,15 +161,18 @@ def number_or_none(kind: type) -> Callable[[str], Any]:
 
 
 def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfig:
-    """Return ``config`` with the config options that were given on the command line.
+    """Return ``config`` with the settings that were given on the command line.
+
+    A network is tied to the symmetry of its game only where the game has one.
 
     Raises:
         UserError: If a value is out of range, or one was given that does nothing.
     """
-    names = {spec.name for spec in fields(TrainConfig)}
-    given = {name: value for name, value in vars(options).items() if name in names}
-    config = replace(config, **given)
+    given = {name: value for name, value in vars(options).items() if name in SETTINGS}
+    if given.get("game", config.game.name) not in MIRRORED_GAMES:
+        given.setdefault("symmetric", False)
+    config = config.replace(**given)
     for name, fitting in config.without_effect().items():
         if name in given:
-            raise UserError(f"--{name.replace('_', '-')} does nothing without {fitting}: leave it out, or give both.")
+            raise UserError(f"{option_name(name)} does nothing without {fitting}: leave it out, or give both.")
     return config

@@ -1,12 +1,13 @@
-"""Every hyper-parameter with its unit, default and source, and the named presets.
+"""Every hyper-parameter with its unit, default and source, in the groups that ``--help`` shows.
 
-The help texts below are what ``python train.py --help`` prints. Nothing here imports torch: a typing
-error is answered at once.
+Nothing here imports torch: a typing error is answered at once.
 """
 
-from dataclasses import Field, asdict, dataclass, field, fields
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from breakout_a3c.errors import UserError
 
@@ -18,355 +19,51 @@ ValueLoss = Literal["squared", "smooth-l1"]
 Algorithm = Literal["a3c", "a2c"]
 Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
+
 CARTPOLE = "cartpole"
+MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")  # where trainings write, unless told otherwise
 
 
-def option(default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None) -> Any:
-    """Declare a config field that is also a command-line option.
+def option(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    setting: str | None = None,
+    hidden: bool = False,
+) -> Any:
+    """Declare a field that is also a setting: an option of the command line and a line of a saved configuration.
 
     Args:
         default: Value of the default preset.
         help: Unit, meaning and source.
-        group: Heading under which ``--help`` lists it.
         low: Smallest value allowed.
         high: Largest value allowed.
+        setting: Its name there, unless it is that of the field; no two fields have the same.
+        hidden: Whether ``--help`` leaves it out.
     """
-    return field(default=default, metadata={"help": help, "group": group, "low": low, "high": high})
+    metadata = {"help": help, "low": low, "high": high, "setting": setting, "hidden": hidden}
+    return field(default=default, metadata=metadata)
 
 
-GAME, SIZE, LENGTH, LEARNING, UPKEEP = (
-    "the game",
-    "size and speed",
-    "length of the run",
-    "learning",
-    "checkpoints, evaluation, processes",
-)
+def setting_name(spec: "Field[Any]") -> str:
+    """Return the name of a field's setting."""
+    name: str = spec.metadata["setting"] or spec.name
+    return name
 
 
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """All that defines a training; it is saved in every checkpoint.
-
-    Raises:
-        UserError: If a value is out of its range or contradicts another.
-    """
-
-    game: str = option("breakout", "an Atari game of ale-py in snake_case, or cartpole", GAME)
-    actions: Actions = option(
-        "reduced",
-        "reduced: Breakout without NOOP, as FIRE does nothing while the ball flies; "
-        "minimal: the game's own minimal set (Mnih et al. 2016)",
-        GAME,
-    )
-    frame_skip: int = option(4, "emulator frames per agent step (Mnih et al. 2015)", GAME, low=1, high=60)
-    max_noops: int = option(
-        30, "random no-op frames at a game's start, 1 to this many; 0: none (Mnih et al. 2015)", GAME, low=0, high=1000
-    )
-    sticky: float = option(
-        0.0,
-        "probability that the emulator repeats the last action, in the evaluations beside the training, too "
-        "(Machado et al. 2018: 0.25)",
-        GAME,
-        low=0,
-        high=1,
-    )
-    auto_fire: bool = option(True, "press FIRE for each new life, as extra frames inside the game", GAME)
-    terminal_on_life_loss: bool = option(
-        True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)", GAME
-    )
-    clip_rewards: bool = option(True, "the learner sees the reward's sign only (Mnih et al. 2015)", GAME)
-    life_loss_penalty: float = option(
-        1.0,
-        "taken from the learner's reward for each lost life, after clipping: a ball that was missed is news at once "
-        "(by measurement, benchmarks/README.md; Mnih et al. 2016: 0)",
-        GAME,
-        low=0,
-        high=1e6,
-    )
-    reward_scale: float = option(1.0, "what the learner's rewards are multiplied with", GAME, low=1e-6, high=1e6)
-    late_starts: float = option(
-        0.0,
-        "Breakout: share of the training games that go on from a moment of an earlier one, late stages as often as "
-        "early ones (Salimans and Chen 2018); they are not counted as games",
-        GAME,
-        low=0,
-        high=0.9,
-    )
-    stall_steps: int | None = option(
-        None,
-        "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
-        "go round in circles for ever; none: never",
-        GAME,
-        low=1,
-        high=10**9,
-    )
-    max_episode_frames: int = option(
-        65_535,
-        "emulator frames after which a training game is truncated and bootstrapped "
-        "(Breakout serves no ball after 65,535)",
-        GAME,
-        low=100,
-        high=10_000_000,
-    )
-
-    network: Network = option(
-        "paper",
-        "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
-        "(Mnih et al. 2015); mlp: one dense layer of 256, for CartPole",
-        SIZE,
-    )
-    separate_value_network: bool = option(
-        False, "give the value function a trunk of its own; else it shares the policy's (Mnih et al. 2016)", SIZE
-    )
-    symmetric: bool = option(
-        True,
-        "Breakout alone: tie the weights so that the mirrored screen has the same value and the mirrored policy "
-        "(van der Pol et al. 2020; by measurement, benchmarks/README.md; Mnih et al. 2016: no)",
-        SIZE,
-    )
-    precision: Precision = option(
-        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it", SIZE
-    )
-    algorithm: Algorithm = option(
-        "a3c",
-        "a3c: asynchronous actor-learners (Mnih et al. 2016); a2c: one learner that plays all games in step",
-        SIZE,
-    )
-    threads: int = option(
-        8,
-        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads); a2c: threads that play Atari games",
-        SIZE,
-        low=1,
-        high=512,
-    )
-    envs_per_thread: int = option(
-        16,
-        "games that each actor-learner of a3c plays at once (by measurement, benchmarks/README.md); "
-        "1 is the paper's, where a rollout ends with the game or the life",
-        SIZE,
-        low=1,
-        high=1024,
-    )
-    envs: int = option(40, "games of the one learner of a2c", SIZE, low=1, high=8192)
-
-    total_steps: int | None = option(
-        5_000_000,
-        "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
-        LENGTH,
-        low=1,
-        high=10**15,
-    )
-    max_minutes: float | None = option(
-        None, "minutes of training, counted over resumes; a horizon too; none: no limit", LENGTH, low=0.001, high=1e7
-    )
-    max_episodes: int | None = option(
-        None, "finished games of all actor-learners together; a horizon too; none: no limit", LENGTH, low=1, high=10**15
-    )
-
-    rollout_length: int = option(
-        5,
-        "agent steps per game between two updates at the start, the paper's t_max (Mnih et al. 2016)",
-        LEARNING,
-        low=1,
-        high=100_000,
-    )
-    final_rollout_length: int | None = option(
-        20,
-        "from the middle of the run on, reached linearly: first many updates, then steady ones (Smith et al. 2018; "
-        "by measurement, benchmarks/README.md); none: as at the start",
-        LEARNING,
-        low=1,
-        high=100_000,
-    )
-    gamma: float = option(0.99, "discount per agent step (Mnih et al. 2016)", LEARNING, low=0, high=1)
-    gae_lambda: float = option(
-        0.95,
-        "lambda of the generalised advantages; 1: the paper's n-step returns, 0: one-step targets "
-        "(Schulman et al. 2016)",
-        LEARNING,
-        low=0,
-        high=1,
-    )
-    optimizer: Optimizer = option(
-        "rmsprop",
-        "rmsprop (Mnih et al. 2016) or adam (Kingma and Ba 2015), both with shared statistics",
-        LEARNING,
-    )
-    learning_rate: float = option(
-        2e-3, "at the start (by measurement, benchmarks/README.md; Mnih et al. 2016: 7e-4)", LEARNING, low=0, high=10
-    )
-    final_learning_rate: float = option(
-        0.0, "at the end, reached linearly (Mnih et al. 2016)", LEARNING, low=0, high=10
-    )
-    warmup_updates: int = option(
-        200,
-        "updates over which the learning rate rises to that, linearly, as the mean square behind the first steps tells "
-        "little: 2 / (1 - rmsprop alpha) (Ma and Yarats 2021; by measurement, benchmarks/README.md); 0: none",
-        LEARNING,
-        low=0,
-        high=10**9,
-    )
-    rmsprop_alpha: float = option(
-        0.99, "decay of RMSprop's mean square (Mnih et al. 2016), and Adam's beta2", LEARNING, low=0, high=0.999999
-    )
-    rmsprop_eps: float = option(
-        1e-5,
-        "added to the root of RMSprop's or Adam's mean square (baselines a2c)",
-        LEARNING,
-        low=1e-12,
-        high=10,
-    )
-    rmsprop_eps_inside_root: bool = option(
-        False,
-        "add it under the root and leave out the correction for the start (Mnih et al. 2016, equation S3)",
-        LEARNING,
-    )
-    adam_beta1: float = option(
-        0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", LEARNING, low=0, high=0.999999
-    )
-    entropy_coef: float = option(
-        0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", LEARNING, low=0, high=1e38
-    )
-    final_entropy_coef: float = option(
-        0.001,
-        "from the middle of the run on, reached linearly (by measurement, benchmarks/README.md)",
-        LEARNING,
-        low=0,
-        high=1e38,
-    )
-    value_coef: float = option(
-        0.5, "weight of the squared error of the value (OpenAI baselines a2c)", LEARNING, low=0, high=1e38
-    )
-    value_loss: ValueLoss = option(
-        "squared", "of the value's error (Mnih et al. 2016), or smooth-l1, linear beyond 1", LEARNING
-    )
-    max_grad_norm: float = option(
-        0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", LEARNING, low=1e-12, high=1e38
-    )
-    max_kl: float | None = option(
-        0.004,
-        "nats of divergence, over a sample of its rollout, beyond which a step that changes the policy is shortened "
-        "(Schulman et al. 2015; by measurement, benchmarks/README.md); none: no limit (Mnih et al. 2016)",
-        LEARNING,
-        low=1e-12,
-        high=1e38,
-    )
-    max_value_change: float | None = option(
-        0.25,
-        "root mean square, over the same states, by which a step may move the values before it is shortened "
-        "(Wu et al. 2017; by measurement, benchmarks/README.md); none: no limit (Mnih et al. 2016)",
-        LEARNING,
-        low=1e-12,
-        high=1e38,
-    )
-    loss_reduction: LossReduction = option(
-        "mean", "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)", LEARNING
-    )
-    average_steps: int = option(
-        100_000,
-        "agent steps over which the parameters that play, are evaluated and published are averaged "
-        "(Polyak and Juditsky 1992; by measurement, benchmarks/README.md); 0: the newest play",
-        LEARNING,
-        low=0,
-        high=10**15,
-    )
-    seed: int = option(1, "of this run; each actor-learner and game derives its own", LEARNING, low=0, high=2**31 - 1)
-
-    checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", UPKEEP, low=0.001, high=1e7)
-    keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", UPKEEP, low=1, high=10**6)
-    eval_minutes: float = option(
-        5.0, "minutes between two evaluations of a snapshot, which choose best.pt; 0: none", UPKEEP, low=0, high=1e7
-    )
-    eval_episodes: int = option(10, "full games of such an evaluation, sampled", UPKEEP, low=1, high=1000)
-    start_method: StartMethod = option("forkserver", "how processes start", UPKEEP)
-
-    def __post_init__(self) -> None:
-        for spec in fields(self):
-            check_field(spec, getattr(self, spec.name))
-        if (self.network == "mlp") != (self.game == CARTPOLE):
-            raise UserError(
-                f"network {self.network} does not fit the game {self.game}: "
-                f"use paper or nature for Atari, mlp for cartpole."
-            )
-        if self.late_starts and self.game != "breakout":
-            raise UserError(
-                f"late_starts are counted in Breakout's points, and the game is {self.game}: leave out --late-starts."
-            )
-        if self.optimizer == "adam" and self.rmsprop_eps_inside_root:
-            raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
-
-    @property
-    def is_symmetric(self) -> bool:
-        """Whether the network is tied to the symmetry of the game."""
-        return self.symmetric and self.game == "breakout"
-
-    @property
-    def limits_steps(self) -> bool:
-        """Whether a step is tried before it is taken."""
-        return self.max_kl is not None or self.max_value_change is not None
-
-    @property
-    def actor_learners(self) -> int:
-        """How many processes learn."""
-        return 1 if self.algorithm == "a2c" else self.threads
-
-    @property
-    def games_each(self) -> int:
-        """How many games each of them plays at once."""
-        return self.envs if self.algorithm == "a2c" else self.envs_per_thread
-
-    def without_effect(self) -> dict[str, str]:
-        """Return the settings that do nothing beside the others, with the option that they are for."""
-        found = {"envs": "--algorithm a2c"} if self.algorithm == "a3c" else {"envs_per_thread": "--algorithm a3c"}
-        if self.optimizer != "adam":
-            found["adam_beta1"] = "--optimizer adam"
-        if self.game == CARTPOLE:
-            found["sticky"] = "an Atari --game"
-        if self.game != "breakout":
-            found["symmetric"] = "--game breakout"
-        return found
-
-    def progress(self, steps: int, minutes: float, games: int) -> float:
-        """Return how much of the run is done, 0 to 1, by whichever limit is nearest.
-
-        Args:
-            steps: Agent steps so far, of all actor-learners.
-            minutes: Minutes of training so far.
-            games: Games finished so far.
-        """
-        limits = ((steps, self.total_steps), (minutes, self.max_minutes), (games, self.max_episodes))
-        return min(1.0, max(done / limit if limit else 0.0 for done, limit in limits))
-
-    def rollout_length_at(self, progress: float) -> int:
-        """Return the length of a rollout, which has grown linearly by the middle of the run."""
-        final = self.rollout_length if self.final_rollout_length is None else self.final_rollout_length
-        return round(self.rollout_length + (final - self.rollout_length) * min(1.0, 2 * progress))
-
-    def learning_rate_at(self, progress: float, updates: int) -> float:
-        """Return the learning rate: linearly annealed, and risen linearly over the first updates.
-
-        Args:
-            progress: How much of the run is done.
-            updates: So far, of all actor-learners.
-        """
-        annealed = self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
-        return annealed * min(1.0, (updates + 1) / max(1, self.warmup_updates))
-
-    def entropy_coef_at(self, progress: float) -> float:
-        """Return the weight of the entropy bonus, which has fallen linearly by the middle of the run."""
-        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * min(1.0, 2 * progress)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and strings, for checkpoints and TensorBoard."""
-        return asdict(self)
+def option_name(setting: str) -> str:
+    """Return how a setting's option is typed."""
+    return "--" + setting.replace("_", "-")
 
 
-def check_field(spec: "Field[Any]", value: Any) -> None:
+def check_value(spec: "Field[Any]", value: Any) -> None:
     """Raise a UserError unless ``value`` fits the type and the range of the field ``spec``."""
-    name = "--" + spec.name.replace("_", "-")
+    name = option_name(setting_name(spec))
     choices = get_args(spec.type)
     if choices and all(isinstance(choice, str) for choice in choices):
         if value not in choices:
@@ -386,3 +83,383 @@ def check_field(spec: "Field[Any]", value: Any) -> None:
         raise UserError(f"{name} is {value}: it must be at most {high}.")
     if isinstance(value, float) and value == float("inf"):
         raise UserError(f"{name} is infinite: give a finite number.")
+
+
+class Options:
+    """A group of settings.
+
+    Raises:
+        UserError: If a value is out of its range.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
+            check_value(spec, getattr(self, spec.name))
+
+
+@dataclass(frozen=True, slots=True)
+class GameOptions(Options):
+    """Which game is played, and what the learner sees of it."""
+
+    name: str = option("breakout", "an Atari game of ale-py in snake_case, or cartpole", setting="game")
+    actions: Actions = option(
+        "reduced",
+        "reduced: Breakout without NOOP, as FIRE does nothing while the ball flies; "
+        "minimal: the game's own minimal set (Mnih et al. 2016)",
+    )
+    frame_skip: int = option(4, "emulator frames per agent step (Mnih et al. 2015)", low=1, high=60)
+    max_noops: int = option(
+        30, "random no-op frames at a game's start, 1 to this many; 0: none (Mnih et al. 2015)", low=0, high=1000
+    )
+    sticky: float = option(
+        0.0,
+        "probability that the emulator repeats the last action, in the evaluations beside the training, too "
+        "(Machado et al. 2018: 0.25)",
+        low=0,
+        high=1,
+    )
+    auto_fire: bool = option(True, "press FIRE for each new life, as extra frames inside the game")
+    max_episode_frames: int = option(
+        65_535,
+        "emulator frames after which a training game is truncated and bootstrapped "
+        "(Breakout serves no ball after 65,535)",
+        low=100,
+        high=10_000_000,
+    )
+    terminal_on_life_loss: bool = option(
+        True, "a lost life ends the learner's episode while the game goes on (Mnih et al. 2015)"
+    )
+    clip_rewards: bool = option(True, "the learner sees the reward's sign only (Mnih et al. 2015)")
+    life_loss_penalty: float = option(
+        1.0,
+        "taken from the learner's reward for each lost life, after clipping "
+        "(docs/notes/life-loss-penalty.md; Mnih et al. 2016: 0)",
+        low=0,
+        high=1e6,
+    )
+    reward_scale: float = option(1.0, "factor of the learner's rewards", low=1e-6, high=1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions(Options):
+    """The network, and the arithmetic of its layers."""
+
+    name: Network = option(
+        "paper",
+        "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
+        "(Mnih et al. 2015); mlp: one dense layer of 256, for CartPole",
+        setting="network",
+    )
+    separate_value_network: bool = option(
+        False, "give the value function a trunk of its own; otherwise it shares the policy's (Mnih et al. 2016)"
+    )
+    symmetric: bool = option(
+        True,
+        "Breakout alone: tie the weights so that the mirrored screen has the same value and the mirrored policy "
+        "(van der Pol et al. 2020; docs/notes/symmetry.md; Mnih et al. 2016: no)",
+    )
+    precision: Precision = option(
+        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerOptions(Options):
+    """Who learns, and from how many games at once."""
+
+    algorithm: Algorithm = option(
+        "a3c", "a3c: asynchronous actor-learners (Mnih et al. 2016); a2c: one learner that plays all games in step"
+    )
+    threads: int = option(
+        8,
+        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads); a2c: threads that play Atari games",
+        low=1,
+        high=512,
+    )
+    envs: int = option(
+        16,
+        "games that each learner plays at once (docs/notes/games-per-actor-learner.md); "
+        "1 is the paper's, where a rollout ends with the game or the life",
+        low=1,
+        high=8192,
+    )
+
+    @property
+    def count(self) -> int:
+        """How many processes learn."""
+        return 1 if self.algorithm == "a2c" else self.threads
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOptions(Options):
+    """Rollouts, and the advantages and returns that are computed from them."""
+
+    rollout_length: int = option(
+        5,
+        "agent steps per game between two updates at the start, the paper's t_max (Mnih et al. 2016)",
+        low=1,
+        high=100_000,
+    )
+    final_rollout_length: int | None = option(
+        20,
+        "from the middle of the run on, reached linearly (Smith et al. 2018; docs/notes/rollout-length.md); "
+        "none: as at the start",
+        low=1,
+        high=100_000,
+    )
+    gamma: float = option(0.99, "discount per agent step (Mnih et al. 2016)", low=0, high=1)
+    gae_lambda: float = option(
+        0.95,
+        "lambda of the generalised advantages; 1: the paper's n-step returns, 0: one-step targets "
+        "(Schulman et al. 2016)",
+        low=0,
+        high=1,
+    )
+
+    def rollout_length_at(self, progress: float) -> int:
+        """Return the length of a rollout, which has grown linearly by the middle of the run."""
+        final = self.rollout_length if self.final_rollout_length is None else self.final_rollout_length
+        return round(self.rollout_length + (final - self.rollout_length) * min(1.0, 2 * progress))
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerOptions(Options):
+    """The optimizer, whose statistics all actor-learners share."""
+
+    name: Optimizer = option(
+        "rmsprop",
+        "rmsprop (Mnih et al. 2016) or adam (Kingma and Ba 2015), both with shared statistics",
+        setting="optimizer",
+    )
+    learning_rate: float = option(
+        2e-3, "at the start (docs/notes/larger-learning-rate.md; Mnih et al. 2016: 7e-4)", low=0, high=10
+    )
+    final_learning_rate: float = option(0.0, "at the end, reached linearly (Mnih et al. 2016)", low=0, high=10)
+    warmup_updates: int = option(
+        200,
+        "updates over which the learning rate rises linearly at the start: 2 / (1 - square decay) "
+        "(Ma and Yarats 2021; docs/notes/warm-up-and-value-limit.md); 0: none",
+        low=0,
+        high=10**9,
+    )
+    square_decay: float = option(
+        0.99,
+        "decay of the mean square of the gradients: RMSprop's alpha (Mnih et al. 2016), Adam's beta2",
+        low=0,
+        high=0.999999,
+    )
+    eps: float = option(
+        1e-5,
+        "added to the root of the mean square (baselines a2c)",
+        low=1e-12,
+        high=10,
+        setting="optimizer_eps",
+    )
+    rmsprop_eps_inside_root: bool = option(
+        False, "add it under the root and leave out the correction for the start (Mnih et al. 2016, equation S3)"
+    )
+    adam_beta1: float = option(0.9, "decay of Adam's mean gradient (Kingma and Ba 2015)", low=0, high=0.999999)
+    max_grad_norm: float = option(
+        0.5, "global norm at which the gradient is clipped (OpenAI baselines a2c)", low=1e-12, high=1e38
+    )
+    average_steps: int = option(
+        100_000,
+        "agent steps over which the parameters that play, are evaluated and published are averaged "
+        "(Polyak and Juditsky 1992; docs/notes/parameter-average.md); 0: the newest play",
+        low=0,
+        high=10**15,
+    )
+
+    def learning_rate_at(self, progress: float, updates: int) -> float:
+        """Return the learning rate: linearly annealed, and risen linearly over the first updates.
+
+        Args:
+            progress: How much of the run is done.
+            updates: So far, of all actor-learners.
+        """
+        annealed = self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
+        return annealed * min(1.0, (updates + 1) / max(1, self.warmup_updates))
+
+
+@dataclass(frozen=True, slots=True)
+class LossOptions(Options):
+    """The terms of the loss (Mnih et al. 2016, section 4.2)."""
+
+    entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", low=0, high=1e38)
+    final_entropy_coef: float = option(
+        0.001,
+        "from the middle of the run on, reached linearly (docs/notes/entropy-coefficient.md)",
+        low=0,
+        high=1e38,
+    )
+    value_coef: float = option(0.5, "weight of the squared error of the value (OpenAI baselines a2c)", low=0, high=1e38)
+    value_loss: ValueLoss = option("squared", "of the value's error (Mnih et al. 2016), or smooth-l1, linear beyond 1")
+    reduction: LossReduction = option(
+        "mean",
+        "over a rollout's steps: mean (baselines a2c) or sum (Mnih et al. 2016)",
+        setting="loss_reduction",
+    )
+
+    def entropy_coef_at(self, progress: float) -> float:
+        """Return the weight of the entropy bonus, which has fallen linearly by the middle of the run."""
+        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * min(1.0, 2 * progress)
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimitOptions(Options):
+    """How far one update may move the policy and the values."""
+
+    max_kl: float | None = option(
+        0.004,
+        "nats of divergence, over a sample of its rollout, beyond which a step that changes the policy is shortened "
+        "(Schulman et al. 2015; docs/notes/trust-region.md); none: no limit (Mnih et al. 2016)",
+        low=1e-12,
+        high=1e38,
+    )
+    max_value_change: float | None = option(
+        0.25,
+        "root mean square, over the same states, by which a step may move the values before it is shortened "
+        "(Wu et al. 2017; docs/notes/warm-up-and-value-limit.md); none: no limit (Mnih et al. 2016)",
+        low=1e-12,
+        high=1e38,
+    )
+
+    @property
+    def any(self) -> bool:
+        """Whether a step is tried before it is taken."""
+        return self.max_kl is not None or self.max_value_change is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOptions(Options):
+    """The length of the run, which is the horizon of all schedules; the first limit reached ends it."""
+
+    total_steps: int | None = option(
+        5_000_000,
+        "agent steps of all actor-learners together; also the horizon of the schedules; none: no limit",
+        low=1,
+        high=10**15,
+    )
+    max_minutes: float | None = option(
+        None, "minutes of training, counted over resumes; a horizon too; none: no limit", low=0.001, high=1e7
+    )
+    max_episodes: int | None = option(
+        None, "finished games of all actor-learners together; a horizon too; none: no limit", low=1, high=10**15
+    )
+
+    def progress(self, steps: int, minutes: float, games: int) -> float:
+        """Return how much of the run is done, 0 to 1, by whichever limit is nearest.
+
+        Args:
+            steps: Agent steps so far, of all actor-learners.
+            minutes: Minutes of training so far.
+            games: Games finished so far.
+        """
+        limits = ((steps, self.total_steps), (minutes, self.max_minutes), (games, self.max_episodes))
+        return min(1.0, max(done / limit if limit else 0.0 for done, limit in limits))
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOptions(Options):
+    """Seed, checkpoints, evaluations, processes."""
+
+    seed: int = option(1, "of this run; each actor-learner and game derives its own", low=0, high=2**31 - 1)
+    checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", low=0.001, high=1e7)
+    keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", low=1, high=10**6)
+    eval_minutes: float = option(
+        5.0, "minutes between two evaluations of a snapshot, which choose best.pt; 0: none", low=0, high=1e7
+    )
+    eval_episodes: int = option(10, "full games of such an evaluation, sampled", low=1, high=1000)
+    start_method: StartMethod = option("forkserver", "how processes start", hidden=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentOptions(Options):
+    """What no preset turns on."""
+
+    late_starts: float = option(
+        0.0,
+        "Breakout: fraction of the training games that go on from a moment of an earlier one, late stages as often as "
+        "early ones (Salimans and Chen 2018; docs/notes/late-starts.md); they are not counted as games",
+        low=0,
+        high=0.9,
+    )
+    stall_steps: int | None = option(
+        None,
+        "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
+        "go round in circles for ever; none: never",
+        low=1,
+        high=10**9,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All that defines a training; it is saved in every checkpoint.
+
+    Raises:
+        UserError: If a value is out of its range or contradicts another.
+    """
+
+    game: GameOptions = GameOptions()
+    network: NetworkOptions = NetworkOptions()
+    learners: LearnerOptions = LearnerOptions()
+    returns: ReturnOptions = ReturnOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()
+    loss: LossOptions = LossOptions()
+    step_limits: StepLimitOptions = StepLimitOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    upkeep: UpkeepOptions = UpkeepOptions()
+    experiments: ExperimentOptions = ExperimentOptions()
+
+    def __post_init__(self) -> None:
+        game = self.game.name
+        if (self.network.name == "mlp") != (game == CARTPOLE):
+            raise UserError(
+                f"network {self.network.name} does not fit the game {game}: use paper or nature for Atari, "
+                f"mlp for cartpole."
+            )
+        if self.network.symmetric and game not in MIRRORED_GAMES:
+            raise UserError(f"the game {game} is not its own mirror image: give --no-symmetric.")
+        if self.experiments.late_starts and game != "breakout":
+            raise UserError(
+                f"late_starts are counted in Breakout's points, and the game is {game}: leave out --late-starts."
+            )
+        if self.optimizer.name == "adam" and self.optimizer.rmsprop_eps_inside_root:
+            raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
+
+    def without_effect(self) -> dict[str, str]:
+        """Return the settings that do nothing beside the others, with the option that they are for."""
+        found = {} if self.optimizer.name == "adam" else {"adam_beta1": "--optimizer adam"}
+        if self.game.name == CARTPOLE:
+            found["sticky"] = "an Atari --game"
+        return found
+
+    def replace(self, **settings: Any) -> Self:
+        """Return this configuration with other values of some settings, which may be of several groups.
+
+        Args:
+            settings: By their names, as ``to_dict`` has them.
+        """
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in settings.items():
+            group, spec = SETTINGS[name]
+            changes.setdefault(group, {})[spec.name] = value
+        groups = {group: dataclasses.replace(getattr(self, group), **values) for group, values in changes.items()}
+        return dataclasses.replace(self, **groups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and strings by the names of the settings, for checkpoints and TensorBoard."""
+        return {name: getattr(getattr(self, group), spec.name) for name, (group, spec) in SETTINGS.items()}
+
+
+def all_settings() -> Iterator[tuple[str, tuple[str, "Field[Any]"]]]:
+    """Yield each setting's name, with the group that has it and its field."""
+    for group in fields(TrainConfig):
+        for spec in fields(group.type):  # type: ignore[arg-type]  # each is a class, as annotations are no strings here
+            yield setting_name(spec), (group.name, spec)
+
+
+SETTINGS = dict(all_settings())

@@ -1,18 +1,15 @@
-"""The named presets: settings that belong together, one for each method and game."""
-
-from dataclasses import replace
+"""The named presets: settings that belong together, one preset for each method and game."""
 
 from breakout_a3c.config import CARTPOLE, TrainConfig
 
 BREAKOUT = TrainConfig()
 # CartPole-v1, which counts as solved at a mean return of 475.
-CARTPOLE_A3C = replace(
-    BREAKOUT,
+CARTPOLE_A3C = BREAKOUT.replace(
     game=CARTPOLE,
     network="mlp",
     precision="float32",
     threads=3,
-    envs_per_thread=8,
+    envs=8,
     frame_skip=1,
     clip_rewards=False,
     life_loss_penalty=0.0,
@@ -27,24 +24,24 @@ CARTPOLE_A3C = replace(
     total_steps=500_000,
     eval_minutes=0.1,
 )
+
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
     # Mnih et al. 2016 with the details that its author confirmed to the authors of async-rl, whose
     # value loss is 0.5 * (R - V)^2 / 2; only the weights begin otherwise, as in OpenAI baselines.
-    "paper": replace(
-        BREAKOUT,
+    "paper": BREAKOUT.replace(
         actions="minimal",
         auto_fire=False,
         life_loss_penalty=0.0,
         symmetric=False,
         precision="float32",
-        envs_per_thread=1,
+        envs=1,
         final_rollout_length=None,
         gae_lambda=1.0,
         learning_rate=7e-4,
         warmup_updates=0,
-        rmsprop_eps=0.1,
+        optimizer_eps=0.1,
         rmsprop_eps_inside_root=True,
         final_entropy_coef=0.01,
         value_coef=0.25,
@@ -56,32 +53,30 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "cartpole": CARTPOLE_A3C,
     # One learner with 40 games: an update sees five times as many steps, and its rate is four times as high. Without
-    # the limit one seed of 18 ended at 92 points (benchmarks/README.md).
-    "cartpole-a2c": replace(CARTPOLE_A3C, algorithm="a2c", learning_rate=3e-3, max_kl=0.03),
+    # the limit one seed of 18 ended at 92 points (docs/notes/a2c-step-limit.md).
+    "cartpole-a2c": CARTPOLE_A3C.replace(algorithm="a2c", envs=40, learning_rate=3e-3, max_kl=0.03),
     # The online method: an update after each step, from one-step targets. Rewards are small beside the entropy
     # bonus: a value function that knows nothing yet calls every action good, and the first one would take all.
-    "td-actor-critic": replace(
-        CARTPOLE_A3C,
+    "td-actor-critic": CARTPOLE_A3C.replace(
         threads=1,
-        envs_per_thread=1,
+        envs=1,
         rollout_length=1,
         gae_lambda=0.0,
         gamma=0.98,
         reward_scale=0.01,
         separate_value_network=True,
         optimizer="adam",
-        rmsprop_alpha=0.999,
-        rmsprop_eps=1e-8,
+        square_decay=0.999,
+        optimizer_eps=1e-8,
         learning_rate=3e-4,
         value_coef=5.0,
         max_grad_norm=100.0,
         total_steps=60_000,
     ),
     # The other end: an update after each game, from its whole returns, with the value as baseline.
-    "reinforce": replace(
-        CARTPOLE_A3C,
+    "reinforce": CARTPOLE_A3C.replace(
         threads=1,
-        envs_per_thread=1,
+        envs=1,
         rollout_length=500,
         gae_lambda=1.0,
         learning_rate=3e-3,

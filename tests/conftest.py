@@ -1,6 +1,5 @@
 """Checkpoints of untrained networks, for whatever plays."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ def save_untrained(config: TrainConfig, root: Path) -> Path:
     """Save an untrained network and return its ``latest.pt``."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        network = make_network(config, make_environment(config))
+        network = make_network(config.network, make_environment(config.game))
     parameters = LocalParameters(network).float32_parameters()
     checkpoint = Checkpoint(
         config=config,
@@ -46,7 +45,7 @@ def save_untrained(config: TrainConfig, root: Path) -> Path:
 @pytest.fixture(scope="session")
 def checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained Breakout agent, in float32 so that it plays the same games everywhere."""
-    return save_untrained(replace(PRESETS["breakout"], precision="float32"), tmp_path_factory.mktemp("breakout"))
+    return save_untrained(PRESETS["breakout"].replace(precision="float32"), tmp_path_factory.mktemp("breakout"))
 
 
 @pytest.fixture(scope="session")

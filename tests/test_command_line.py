@@ -3,20 +3,20 @@
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
 import pytest
 
-from breakout_a3c.command_line import Parser, add_config_options, run_program, with_options
+from breakout_a3c.command_line import Parser, add_config_options, add_retired_options, run_program, with_options
 from breakout_a3c.commands import train
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import BREAKOUT, PRESETS
+from breakout_a3c.saving.retired_settings import RENAMED
 
-BASE = replace(PRESETS["paper"], threads=3, total_steps=1234)
+BASE = PRESETS["paper"].replace(threads=3, total_steps=1234)
 
 
 def make_parser(defaults: TrainConfig = BASE) -> Parser:
@@ -49,9 +49,9 @@ def parse(*words: str) -> TrainConfig:
 )
 def test_options(words: str, name: str, value: Any) -> None:
     config = parse(*words.split())
-    assert getattr(config, name) == value
-    assert type(getattr(config, name)) is type(value)
-    assert config == replace(BASE, **{name: value}), "another setting changed"
+    assert config.to_dict()[name] == value
+    assert type(config.to_dict()[name]) is type(value)
+    assert config == BASE.replace(**{name: value}), "another setting changed"
 
 
 def test_absent_options_keep_the_base() -> None:
@@ -62,7 +62,7 @@ def test_absent_options_keep_the_base() -> None:
 def test_options_of_the_program_itself_are_no_settings() -> None:
     parser = make_parser()
     parser.add_argument("--run")
-    assert with_options(BASE, parser.parse_args(["--run", "x", "--threads", "2"])) == replace(BASE, threads=2)
+    assert with_options(BASE, parser.parse_args(["--run", "x", "--threads", "2"])) == BASE.replace(threads=2)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_a_value_out_of_range_is_a_user_error() -> None:
 
 
 def test_what_does_nothing_beside_the_rest_is_refused() -> None:
-    with pytest.raises(UserError, match="--envs does nothing without --algorithm a2c: leave it out, or give both"):
-        parse("--envs", "8")
-    with pytest.raises(UserError, match="--envs-per-thread does nothing without --algorithm a3c"):
-        parse("--algorithm", "a2c", "--envs-per-thread", "8")
+    with pytest.raises(
+        UserError, match="--adam-beta1 does nothing without --optimizer adam: leave it out, or give both"
+    ):
+        parse("--adam-beta1", "0.5")
     adam = ("--optimizer", "adam", "--no-rmsprop-eps-inside-root")
-    assert parse(*adam, "--adam-beta1", "0.5").adam_beta1 == 0.5
+    assert parse(*adam, "--adam-beta1", "0.5").optimizer.adam_beta1 == 0.5
 
 
 @pytest.mark.parametrize("defaults", [BASE, PRESETS["cartpole"]], ids=["paper", "cartpole"])
@@ -115,18 +115,45 @@ def test_every_setting_has_an_option_whose_help_names_its_default(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "1000")  # each help text on one line
     lines = make_parser(defaults).format_help().splitlines()
-    for spec in fields(TrainConfig):
-        option = "--" + spec.name.replace("_", "-")
+    values = defaults.to_dict()
+    for name, (_, spec) in SETTINGS.items():
+        if spec.metadata["hidden"]:
+            continue
+        option = option_name(name)
         at = next(i for i, line in enumerate(lines) if line.split()[:1] in ([option], [option + ","]))
         entry = " ".join(lines[at : at + 2])
         assert spec.metadata["help"].split(":")[0] in entry
-        assert f"[{str(getattr(defaults, spec.name)).lower()}]" in entry
+        assert f"[{str(values[name]).lower()}]" in entry
 
 
 def test_every_group_of_settings_has_a_heading_once() -> None:
     text = make_parser().format_help()
-    for group in {spec.metadata["group"] for spec in fields(TrainConfig)}:
-        assert text.count(f"\n{group}:\n") == 1
+    for group in {group for group, _ in SETTINGS.values()}:
+        assert text.count(f"\n{group.replace('_', ' ')}:\n") == 1
+
+
+def test_what_nobody_should_turn_is_not_in_the_help() -> None:
+    assert "start-method" not in make_parser().format_help()
+    assert parse("--start-method", "spawn").upkeep.start_method == "spawn"
+
+
+@pytest.mark.parametrize("given", [(), ("3",)], ids=["alone", "with a value"])
+def test_a_retired_option_tells_its_new_name(given: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    parser = make_parser()
+    add_retired_options(parser, RENAMED)
+    for old, new in RENAMED.items():
+        with pytest.raises(SystemExit) as left:
+            parser.parse_args([option_name(old), *given])
+        assert left.value.code == 2
+        assert capsys.readouterr().err == f"train.py: {option_name(old)} is now {option_name(new)}: use that.\n"
+        assert option_name(old) + " " not in parser.format_help()
+
+
+def test_another_game_has_no_symmetry_unless_it_is_asked_for() -> None:
+    parser = make_parser(BREAKOUT)
+    assert not with_options(BREAKOUT, parser.parse_args(["--game", "pong"])).network.symmetric
+    with pytest.raises(UserError, match="give --no-symmetric"):
+        with_options(BREAKOUT, parser.parse_args(["--game", "pong", "--symmetric"]))
 
 
 @pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3)])
@@ -207,8 +234,8 @@ def test_a_typing_error_is_answered_without_torch() -> None:
 
 
 def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> None:
-    separate = replace(BREAKOUT, separate_value_network=True)
+    separate = BREAKOUT.replace(separate_value_network=True)
     with pytest.raises(UserError, match="with --separate-value-network, not --no-separate-value-network: give --sep"):
         train.require_same_network(separate, BREAKOUT, Path("model"))
     with pytest.raises(UserError, match="with --network paper, not --network nature: give --network paper, or"):
-        train.require_same_network(BREAKOUT, replace(BREAKOUT, network="nature"), Path("model"))
+        train.require_same_network(BREAKOUT, BREAKOUT.replace(network="nature"), Path("model"))

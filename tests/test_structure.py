@@ -18,8 +18,8 @@ ORDER = {
         "step_limits", "reports", "actor_learner",
     ],
     "saving": [
-        "provenance", "files", "retired_settings", "archive", "contents", "checkpoints", "published", "agent",
-        "run_folder",
+        "provenance", "files", "retired_settings", "config_file", "archive", "contents", "checkpoints",
+        "published", "agent", "run_folder",
     ],
     "playing": [
         "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "window", "web_page",

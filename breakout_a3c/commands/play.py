@@ -163,7 +163,7 @@ def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Pr
     from breakout_a3c.saving.agent import load_agent
 
     agent = load_agent(options.model)
-    if options.sticky and agent.checkpoint.config.game == CARTPOLE:
+    if options.sticky and agent.checkpoint.config.game.name == CARTPOLE:
         raise UserError("--sticky is for Atari games: leave it out for cartpole.")
     episodes = options.episodes or default_episodes
     return agent, Protocol(episodes, options.seed, options.greedy, options.sticky)
@@ -179,7 +179,7 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Windo
         from breakout_a3c.playing.player import Player
 
         agent, protocol = load(options, default_episodes=GAMES_PER_SEED)
-        player = Player(agent.network, agent.checkpoint.config, protocol, controls)
+        player = Player(agent.network, agent.checkpoint.config.game, protocol, controls)
         scores = player.scores
         if options.serve:
             print(f"Watch it at http://127.0.0.1:{options.serve} - Ctrl-C ends it.", flush=True)
@@ -203,7 +203,7 @@ def record(options: argparse.Namespace) -> None:
     from breakout_a3c.playing.player import Player
 
     agent, protocol = load(options, default_episodes=1)
-    player = Player(agent.network, agent.checkpoint.config, protocol)
+    player = Player(agent.network, agent.checkpoint.config.game, protocol)
     with progress("recording", protocol.episodes) as show:
         scenes: Iterator[Scene] = played_scenes(player, protocol.episodes, show)
         if options.seconds:
@@ -258,19 +258,18 @@ def report(model: Path, agent: "Agent", result: "EvaluationResult") -> dict[str,
     """Return all that belongs to a published score; None stands for what does not apply."""
     from breakout_a3c.config import CARTPOLE
     from breakout_a3c.playing.evaluation import make_player_environment
-    from breakout_a3c.playing.player import action_names
 
     config = agent.checkpoint.config
     facts = {
         "model": str(model),
-        "game": config.game,
+        "game": config.game.name,
         "steps": agent.checkpoint.steps,
-        "action_names": action_names(make_player_environment(config, result.protocol)),
-        "auto_fire": config.auto_fire,
-        "frame_skip": config.frame_skip,
+        "action_names": make_player_environment(config.game, result.protocol).action_names,
+        "auto_fire": config.game.auto_fire,
+        "frame_skip": config.game.frame_skip,
         **result.to_dict(),
     }
-    if config.game == CARTPOLE:
+    if config.game.name == CARTPOLE:
         facts |= dict.fromkeys(("auto_fire", "frame_skip", "max_noops", "sticky", "max_episode_frames"))
     return facts
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breakout_a3c.command_line import Parser, add_config_options, with_options
-from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
+from breakout_a3c.command_line import Parser, add_config_options, add_retired_options, with_options
+from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.processes.start import process_context
+from breakout_a3c.saving.config_file import read_config
+from breakout_a3c.saving.retired_settings import RENAMED
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.training.plan import TrainingPlan
@@ -26,6 +28,9 @@ def parse_options() -> argparse.Namespace:
     first.add_argument("--preset", choices=PRESETS, help=f"settings to start from [{DEFAULT_PRESET}]")
     preset = first.parse_known_args()[0].preset or DEFAULT_PRESET
     parser = Parser(parents=[first], description="Train an agent with A3C.")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="a config.toml whose settings replace those of the preset"
+    )
     parser.add_argument("--run", help="name of the run's folders [preset and time]")
     parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
     parser.add_argument(
@@ -41,6 +46,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="where curves go [runs]")
     parser.add_argument("--wandb", action="store_true", help="show the curves in Weights & Biases, too")
     add_config_options(parser, PRESETS[preset])
+    add_retired_options(parser, RENAMED)
     return parser.parse_args()
 
 
@@ -71,7 +77,7 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
     checkpoint = load_checkpoint(options.resume)
     config = with_options(checkpoint.config, options)
     require_same_network(checkpoint.config, config, options.resume)
-    if config.progress(checkpoint.steps, checkpoint.minutes, checkpoint.games) >= 1:
+    if config.schedule.progress(checkpoint.steps, checkpoint.minutes, checkpoint.games) >= 1:
         raise UserError(
             f"{options.resume} is complete after {checkpoint.steps:,} steps and {checkpoint.minutes:.1f} minutes: "
             f"give a larger --total-steps, --max-minutes or --max-episodes to go on."
@@ -83,34 +89,36 @@ def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
 
 def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
     """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
-    for name in ("game", "network", "actions", "separate_value_network", "is_symmetric"):
-        if getattr(found, name) != getattr(wanted, name):
-            trained, given = (as_option(name.removeprefix("is_"), getattr(config, name)) for config in (found, wanted))
+    for name in ("game", "network", "actions", "separate_value_network", "symmetric"):
+        values = [config.to_dict()[name] for config in (found, wanted)]
+        if values[0] != values[1]:
+            trained, given = (as_option(name, value) for value in values)
             raise UserError(f"{path} was trained with {trained}, not {given}: give {trained}, or start without it.")
 
 
 def as_option(name: str, value: str | bool) -> str:
     """Return how a setting is typed."""
-    option = name.replace("_", "-")
+    option = option_name(name)
     if isinstance(value, bool):
-        return f"--{option}" if value else f"--no-{option}"
-    return f"--{option} {value}"
+        return option if value else option.replace("--", "--no-", 1)
+    return f"{option} {value}"
 
 
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
-    for name in ("init_from", "run", "preset"):
+    for name in ("init_from", "run", "preset", "config"):
         if options.resume and getattr(options, name):
             raise UserError(f"--resume goes on with a run as it is: leave out --{name.replace('_', '-')}.")
     options.preset = options.preset or DEFAULT_PRESET
     if options.resume:
         plan = resume_plan(options)
-        context = process_context(plan.config.start_method, PRELOAD)
+        context = process_context(plan.config.upkeep.start_method, PRELOAD)
     else:
-        config = with_options(PRESETS[options.preset], options)
+        preset = PRESETS[options.preset]
+        config = with_options(read_config(options.config, preset) if options.config else preset, options)
         # Started before torch is imported here: the forkserver imports it at the same time.
-        context = process_context(config.start_method, PRELOAD)
+        context = process_context(config.upkeep.start_method, PRELOAD)
         plan = new_plan(config, options)
 
     from breakout_a3c.training.trainer import Trainer

@@ -8,6 +8,8 @@ with the time in seconds, so that games which start together are the same game.
 import atexit
 import difflib
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 from ale_py import Action, roms
 from gymnasium.spaces import Box, Discrete
 
-from breakout_a3c.config import CARTPOLE, Actions
+from breakout_a3c.config import CARTPOLE, MIRRORED_GAMES, Actions
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.preprocessing import LAST, PREVIOUS, SIDE, STACK, Bytes, FramePreprocessor
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
@@ -29,6 +31,7 @@ cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than i
 
 # FIRE stands for "stay": it does nothing while the ball flies, and without NOOP no policy can stall.
 REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
+MIRROR = {"LEFT": "RIGHT", "RIGHT": "LEFT"}  # words in the names of actions, such as UPLEFT
 # Of a ROM's games after 1, 2, ... frames, the last one left out; see AtariGame._start_after.
 STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
 
@@ -40,6 +43,12 @@ NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
 def atari_games() -> list[str]:
     """Return the names of the games that one player can play, from the ROMs inside ale-py."""
     return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
+
+
+def mirror_of(action_names: Sequence[str]) -> tuple[int, ...]:
+    """Return, for each action, the index of the one that does the same in the mirrored game."""
+    mirrored = (re.sub("LEFT|RIGHT", lambda word: MIRROR[word[0]], name) for name in action_names)
+    return tuple(list(action_names).index(name) for name in mirrored)
 
 
 def fire_frames(sticky: float) -> int:
@@ -73,6 +82,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}
+    frames_per_second = 60
 
     def __init__(
         self,
@@ -96,7 +106,8 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         minimal = tuple(self.ale.getMinimalActionSet())
         reduced = REDUCED_ACTIONS.get(game, minimal)
         self.actions = list(reduced if actions == "reduced" else minimal)
-        self.action_names = [action.name for action in self.actions]
+        self.action_names = tuple(action.name for action in self.actions)
+        self.mirrored_actions = mirror_of(self.action_names) if game in MIRRORED_GAMES else None
         self.action_space: Discrete[Any] = Discrete(len(self.actions))
         self.observation_space = Box(0, 255, (SIDE, SIDE, STACK), np.uint8)
         self.render_mode = render_mode

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from breakout_a3c.config import CARTPOLE, TrainConfig
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.late_starts import LateStarts
+from breakout_a3c.games.learner_view import learner_view
 from breakout_a3c.games.make import Game
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
 
@@ -25,37 +26,39 @@ class FinishedGame(NamedTuple):
     truncated: bool
 
 
-class StepOutcome(NamedTuple):
+class BatchStep(NamedTuple):
     """What one step of the batch brought, ``(B,)`` each, as the learner sees it."""
 
     rewards: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
-    last_observations: dict[int, NDArray[Any]]  # of the games that were truncated
+    final_observations: dict[int, NDArray[Any]]  # of the games that were truncated
 
 
 class GameBatch:
     """Several games in step; a finished one starts again at once.
 
-    Raw scores are counted here, below the learner's clipped rewards and life-loss terminals.
+    Raw scores are counted here, below the learner's view of rewards and lost lives.
 
     Args:
-        config: How rewards and lost lives look to the learner.
+        config: The learner's view of a step, and the games that begin late.
         environments: The games, each with a seed of its own.
         threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
         seed: Of the choice of games that begin late.
     """
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1, seed: int = 0) -> None:
-        self._config = config
+        self._options = config.game
+        self._stall_steps = config.experiments.stall_steps
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
         self._rewarded_at = [0] * len(environments)  # the length of each game at its last reward
         self._began_late = [False] * len(environments)
         self._finished: list[FinishedGame] = []
-        self._late_starts = LateStarts(config.late_starts, len(environments), seed)
-        self._shares = [range(share, len(environments), threads) for share in range(threads)]
+        late = config.experiments.late_starts
+        self._late_starts = LateStarts(late, len(environments), seed) if late else None
+        self._slices = [range(first, len(environments), threads) for first in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __len__(self) -> int:
@@ -66,7 +69,7 @@ class GameBatch:
         """Start all games; return their first observations, ``(B, *observation)``."""
         return np.stack([environment.reset()[0] for environment in self._environments])
 
-    def step(self, actions: Sequence[int], observations: NDArray[Any]) -> StepOutcome:
+    def step(self, actions: Sequence[int], observations: NDArray[Any]) -> BatchStep:
         """Play one step of each game.
 
         Args:
@@ -74,57 +77,60 @@ class GameBatch:
             observations: ``(B, *observation)``, filled with what to act on next.
         """
         size = len(self)
-        outcome = StepOutcome(np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_), {})
-        over: dict[int, bool] = {}  # the games that are, and whether they were cut off
+        batch_step = BatchStep(np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_), {})
+        ended: dict[int, bool] = {}  # the games that ended, and whether they were truncated
 
-        def play_share(games: Iterable[int]) -> None:
+        def play_slice(games: Iterable[int]) -> None:
             for index in games:
-                self._step_game(index, actions[index], observations, outcome, over)
+                self._step_game(index, actions[index], observations, batch_step, ended)
 
-        share_out = self._pool.map if self._pool else map
-        for _ in share_out(play_share, self._shares):
+        map_slices = self._pool.map if self._pool else map
+        for _ in map_slices(play_slice, self._slices):
             pass
-        for index, cut in sorted(over.items()):
-            self._finish(index, cut)
+        for index, truncated in sorted(ended.items()):
+            self._finish(index, truncated)
             observations[index] = self._begin(index)
-        if self._config.late_starts:
+        if self._late_starts:
             for index, environment in enumerate(cast(Sequence[AtariGame], self._environments)):
                 self._late_starts.see(index, environment, self._returns[index], self._lengths[index])
-        return outcome
+        return batch_step
 
     def _step_game(
-        self, index: int, action: int, observations: NDArray[Any], outcome: StepOutcome, over: dict[int, bool]
+        self, index: int, action: int, observations: NDArray[Any], batch_step: BatchStep, ended: dict[int, bool]
     ) -> None:
         """Play one step of game ``index``, and write what it brought to its place."""
-        config, environment = self._config, self._environments[index]
-        observation, reward, game_over, truncated, info = environment.step(action)
+        observation, reward, game_over, truncated, info = self._environments[index].step(action)
         self._returns[index] += float(reward)
         self._lengths[index] += 1
-        learners_reward = np.sign(float(reward)) if config.clip_rewards else float(reward)
         if reward:
             self._rewarded_at[index] = self._lengths[index]
-        steps_since_reward = self._lengths[index] - self._rewarded_at[index]
-        stalled = config.stall_steps is not None and steps_since_reward >= config.stall_steps
-        life_lost = info.get("life_lost", False) or stalled
-        outcome.rewards[index] = config.reward_scale * (learners_reward - config.life_loss_penalty * life_lost)
-        outcome.terminated[index] = game_over or stalled or (config.terminal_on_life_loss and life_lost)
-        outcome.truncated[index] = truncated
+        seen = learner_view(
+            float(reward),
+            game_over=game_over,
+            life_lost=info.get("life_lost", False),
+            steps_since_reward=self._lengths[index] - self._rewarded_at[index],
+            options=self._options,
+            stall_steps=self._stall_steps,
+        )
+        batch_step.rewards[index] = seen.reward
+        batch_step.terminated[index] = seen.terminated
+        batch_step.truncated[index] = truncated
         if truncated:
-            outcome.last_observations[index] = observation
+            batch_step.final_observations[index] = observation
         observations[index] = observation
-        if game_over or truncated or stalled:
-            over[index] = not game_over
+        if game_over or truncated or seen.stalled:
+            ended[index] = not game_over
 
-    def _finish(self, index: int, cut: bool) -> None:
-        """Take note of a game's end; the score of one that began late would be no score."""
+    def _finish(self, index: int, truncated: bool) -> None:
+        """Count a game that ended; the score of one that began late would be no score."""
         if not self._began_late[index]:
-            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], cut))
+            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
 
     def _begin(self, index: int) -> NDArray[Any]:
         """Begin a game; return its first observation."""
         environment = self._environments[index]
         observation, _ = environment.reset()
-        moment = self._late_starts.draw(index)
+        moment = self._late_starts.draw(index) if self._late_starts else None
         self._began_late[index] = moment is not None
         if moment is None:
             self._returns[index], self._lengths[index] = 0.0, 0
@@ -137,7 +143,7 @@ class GameBatch:
         return observation
 
     def state(self) -> GameState:
-        """Return where all games stand between two steps, those that ended having been taken."""
+        """Return where all games stand between two steps, after ``take_finished``."""
         state = {
             "returns": np.array(self._returns),
             "lengths": np.array(self._lengths),
@@ -152,11 +158,11 @@ class GameBatch:
         """Go on from ``state``; return the observations to act on, ``(B, *observation)``.
 
         Raises:
-            ValueError: If its scores are none that a game can have.
+            ValueError: If its scores are out of range.
         """
         returns, lengths = state["returns"], state["lengths"]
         if not (np.abs(returns) < MAX_COUNT).all() or not ((lengths >= 0) & (lengths < MAX_COUNT)).all():
-            raise ValueError("the games' scores or lengths are none that a game can have")
+            raise ValueError("the games' scores or lengths are out of range")
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
         self._rewarded_at = state.get("rewarded_at", lengths).tolist()
         self._began_late = state.get("began_late", np.zeros(len(self), np.bool_)).tolist()
@@ -175,6 +181,6 @@ class GameBatch:
 
 def game_threads(config: TrainConfig) -> int:
     """Return how many threads play a learner's games: for a2c one a core, but CartPole holds Python's lock."""
-    if config.algorithm == "a3c" or config.game == CARTPOLE:
+    if config.learners.algorithm == "a3c" or config.game.name == CARTPOLE:
         return 1
-    return min(config.threads, config.envs, os.cpu_count() or 1)
+    return min(config.learners.threads, config.learners.envs, os.cpu_count() or 1)

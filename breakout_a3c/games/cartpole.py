@@ -17,6 +17,10 @@ class CartPole(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         env: The game, in its time limit.
     """
 
+    action_names = ("LEFT", "RIGHT")
+    mirrored_actions = None  # its network is not tied to the symmetry that the game has
+    frames_per_second = 50  # Euler steps of 0.02 s
+
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
         super().__init__(env)

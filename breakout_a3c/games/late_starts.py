@@ -40,13 +40,13 @@ class LateStarts:
     """The newest moments at which games came to each stage, and the choice of games that begin there.
 
     Args:
-        share: Of the games that begin late, 0 to 1.
+        probability: With which a game begins late.
         games: How many are played at once.
         seed: Of the choice.
     """
 
-    def __init__(self, share: float, games: int, seed: int) -> None:
-        self._share = share
+    def __init__(self, probability: float, games: int, seed: int) -> None:
+        self._probability = probability
         self._random = np.random.default_rng(seed)
         self._stages = [0] * games  # that each game has come to
         self._moments: dict[int, deque[Moment]] = defaultdict(lambda: deque(maxlen=MOMENTS_A_STAGE))
@@ -61,7 +61,7 @@ class LateStarts:
     def draw(self, index: int) -> Moment | None:
         """Return where game ``index`` is to begin, each stage as likely as the others, or None for a new game."""
         self._stages[index] = 0
-        if not self._moments or self._random.random() >= self._share:
+        if not self._moments or self._random.random() >= self._probability:
             return None
         stage = int(self._random.choice(sorted(self._moments)))
         self._stages[index] = stage

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import LossOptions, StepLimitOptions, TrainConfig
 from breakout_a3c.games.batch import game_threads
 from breakout_a3c.games.make import make_environments
 from breakout_a3c.games.seeds import training_seeds
@@ -17,65 +17,82 @@ from breakout_a3c.learning.advantages import generalised_advantages
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses, actor_critic_losses
 from breakout_a3c.learning.networks import ActorCritic, make_network, resolve_precision
-from breakout_a3c.learning.reports import ReportSender
+from breakout_a3c.learning.reports import ReportSender, UpdateMeasures
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
-from breakout_a3c.learning.step_limits import Change, trusted_step
+from breakout_a3c.learning.step_limits import PolicyChange, limit_step
 
 
 def learn(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, reports: ReportSender, play_state: bytes = b""
+    config: TrainConfig, shared: SharedParameters, learner_id: int, reports: ReportSender, play_state: bytes = b""
 ) -> bytes:
-    """Pull the parameters, roll out, differentiate the loss, push a step that is trusted; again and again.
+    """Pull the parameters, roll out, differentiate the loss, push a step; again and again.
 
     Args:
         config: The run's settings.
         shared: What all actor-learners update.
-        worker_id: Index of this one; its slot in the counters.
+        learner_id: Index of this one; its slot in the counters.
         reports: Where statistics and finished games go.
-        play_state: Where the games stood that it goes on with; else it begins new ones.
+        play_state: Where the games stood that it goes on with; empty to begin new ones.
 
     Returns:
         Where its games stand.
     """
-    # Its own updates are a part of the seed: a worker that starts again plays other games.
-    sequence = np.random.SeedSequence(config.seed, spawn_key=(worker_id, int(shared.updates[worker_id])))
-    action_seed, *game_seeds = training_seeds(sequence, 1 + config.games_each)
-    environments = make_environments(config, game_seeds)
-    collector = RolloutCollector(config, environments, action_seed)
-    if play_state:
-        collector.restore(play_state)
-    network = make_network(config, environments[0])
-    local = LocalParameters(network, resolve_precision(config.precision))
+    network, collector = make_collector(config, learner_id, int(shared.updates[learner_id]), play_state)
+    local = LocalParameters(network, resolve_precision(config.network.precision))
 
-    for progress in shared.turns(worker_id):
-        pulled_version = shared.total_updates()
-        # The trust region asks for it again, when others have moved it.
-        pulled = shared.parameters.clone() if config.limits_steps else shared.parameters
-        local.pull(pulled)
+    for progress in shared.turns(learner_id):
+        version = shared.total_updates()
+        # The step limits ask for these parameters again, when others have moved them.
+        parameters = shared.parameters.clone() if config.step_limits.any else shared.parameters
+        local.pull(parameters)
         rollout = collector.collect(network, progress)
 
         advantages = generalised_advantages(
-            rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.gamma, config.gae_lambda
+            rollout.rewards,
+            rollout.values,
+            rollout.next_values,
+            rollout.ended,
+            config.returns.gamma,
+            config.returns.gae_lambda,
         )
         returns = advantages + rollout.values
-        losses = differentiate(network, local, rollout, advantages, returns, config.entropy_coef_at(progress), config)
-        gradient, grad_norm = local.take_gradient(config.max_grad_norm)
+        losses = differentiate(network, local, rollout, advantages, returns, config.loss, progress)
+        gradient, grad_norm = local.take_gradient(config.optimizer.max_grad_norm)
 
-        staleness = shared.total_updates() - pulled_version
-        change = Change()
-        finite = math.isfinite(grad_norm)
-        if finite:
-            step = shared.direction(gradient).mul_(config.learning_rate_at(progress, pulled_version))
-            if config.limits_steps:
-                step, change = trusted_step(step, pulled, network, local, rollout, config)
-            finite = change.finite
-        if finite:
+        staleness = shared.total_updates() - version
+        learning_rate = config.optimizer.learning_rate_at(progress, version)
+        step, change = step_within_limits(
+            gradient, grad_norm, learning_rate, parameters, network, local, rollout, shared, config.step_limits
+        )
+        measures = None
+        if step is not None:
             shared.push(step)
+            measures = UpdateMeasures.of_update(losses, grad_norm, change, staleness)
         games = collector.take_finished()
-        shared.count(worker_id, len(rollout), finite, len(games))
-        reports.add(finite, losses, grad_norm, change, staleness, advantages, returns, games)
+        shared.count(learner_id, len(rollout), step is not None, len(games))
+        reports.add(measures, advantages, returns, games)
     return collector.state()
+
+
+def make_collector(
+    config: TrainConfig, learner_id: int, updates: int, play_state: bytes
+) -> tuple[ActorCritic, RolloutCollector]:
+    """Return the network of an actor-learner, and what plays its games.
+
+    Args:
+        config: The run's settings.
+        learner_id: Index of the actor-learner.
+        updates: That it has made. They are a part of the seed: one that starts again plays other games.
+        play_state: Where the games stood that it goes on with; empty to begin new ones.
+    """
+    sequence = np.random.SeedSequence(config.upkeep.seed, spawn_key=(learner_id, updates))
+    action_seed, *game_seeds = training_seeds(sequence, 1 + config.learners.envs)
+    environments = make_environments(config.game, game_seeds)
+    collector = RolloutCollector(config, environments, action_seed)
+    if play_state:
+        collector.restore(play_state)
+    return make_network(config.network, environments[0]), collector
 
 
 def differentiate(
@@ -84,8 +101,8 @@ def differentiate(
     rollout: Rollout,
     advantages: Tensor,
     returns: Tensor,
-    entropy_coef: float,
-    config: TrainConfig,
+    options: LossOptions,
+    progress: float,
 ) -> Losses:
     """Add the gradient of a rollout's loss to the local one; return the losses.
 
@@ -97,21 +114,25 @@ def differentiate(
         rollout: ``T`` steps of ``B`` games.
         advantages: ``(T, B)``.
         returns: ``(T, B)``.
-        entropy_coef: Weight of the entropy bonus.
-        config: The other terms' weights.
+        options: The terms' weights.
+        progress: Of the run, 0 to 1, on which the entropy bonus depends.
     """
     losses = []
     for rows in rollout.parts():
-        logits, values = network.reuse(rollout.observations[rows].flatten(0, 1), rollout.layer_outputs_of(rows))
+        logits, values = network.forward_from_cache(
+            rollout.observations[rows].flatten(0, 1), rollout.cached_outputs_of(rows)
+        )
         part = actor_critic_losses(
             logits,
             values,
             rollout.actions[rows].flatten(),
             advantages[rows].flatten(),
             returns[rows].flatten(),
-            entropy_coef,
-            config,
-            share=len(values) / len(rollout),
+            entropy_coef=options.entropy_coef_at(progress),
+            value_coef=options.value_coef,
+            value_loss_kind=options.value_loss,
+            reduction=options.reduction,
+            fraction=len(values) / len(rollout),
         )
         part.total.backward()
         local.add_gradient()
@@ -119,22 +140,59 @@ def differentiate(
     return Losses(*(torch.stack(terms).sum().detach() for terms in zip(*losses, strict=True)))
 
 
+def step_within_limits(
+    gradient: Tensor,
+    grad_norm: float,
+    learning_rate: float,
+    parameters: Tensor,
+    network: ActorCritic,
+    local: LocalParameters,
+    rollout: Rollout,
+    shared: SharedParameters,
+    limits: StepLimitOptions,
+) -> tuple[Tensor | None, PolicyChange | None]:
+    """Return the optimizer's step for a gradient, shortened where it goes too far, and what the whole one changes.
+
+    Args:
+        gradient: ``(P,)``, clipped.
+        grad_norm: Before clipping.
+        learning_rate: At this point of the run.
+        parameters: ``(P,)`` that played the rollout.
+        network: Its policy and values; left with the parameters that were tried.
+        local: The parameters of ``network``.
+        rollout: The states on which the change is measured.
+        shared: Holds the optimizer.
+        limits: Of the change of policy and values.
+
+    Returns:
+        ``(P,)``, or None where the gradient or what the step leaves is not finite; the change, or None where it was
+        not measured.
+    """
+    if not math.isfinite(grad_norm):
+        return None, None
+    step = shared.optimizer.step_for(gradient, shared.total_updates()).mul_(learning_rate)
+    if not limits.any:
+        return step, None
+    step, change = limit_step(step, parameters, network, local, rollout, limits)
+    return step if change.finite else None, change
+
+
 def run_actor_learner(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, play_state: Tensor
+    config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, play_state: Tensor
 ) -> None:
-    """Be one actor-learner process; an error ends up in front of the user by the pipe.
+    """Be one actor-learner process; an error reaches the user by the pipe.
 
     Args:
         config: The run's settings.
         shared: What all actor-learners update.
-        worker_id: Index of this one.
+        learner_id: Index of this one.
         pipe: To the trainer.
         play_state: ``(bytes,)`` uint8, where the games stood that it goes on with; empty to begin new ones.
     """
-    reports = ReportSender(worker_id, pipe)
+    reports = ReportSender(learner_id, pipe)
     torch.set_num_threads(game_threads(config))  # the one learner of a2c computes on the cores that it plays on
     try:
-        reports.close(learn(config, shared, worker_id, reports, play_state.numpy().tobytes()))
+        reports.close(learn(config, shared, learner_id, reports, play_state.numpy().tobytes()))
     except BrokenPipeError:
         pass  # the trainer is gone, and this process is about to be
     except Exception:

@@ -1,15 +1,40 @@
-"""Layers whose outputs are known from acting: only their gradients are computed."""
+"""Layers whose outputs were computed by acting: only their gradients are.
 
-from collections.abc import Callable
-from typing import Any, cast
+The local parameters do not change during a rollout, so the outputs of acting serve the gradient, too: that is exact,
+and saves a forward pass.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 
-class KnownConvolution(torch.autograd.Function):
-    """ReLU of a convolution whose output is known from acting: only its gradient is computed."""
+@dataclass(frozen=True, slots=True)
+class CachedOutputs:
+    """What the layers of a network put out for a batch, and the version of the parameters that made it."""
+
+    layers: list[Tensor]  # (B, ...) each, the policy's trunk before the value's where there are two
+    version: int
+
+    @classmethod
+    def joined(cls, steps: Sequence["CachedOutputs"]) -> Self:
+        """Return the outputs for the batches of several steps, one after the other.
+
+        Args:
+            steps: Made by the same parameters.
+        """
+        versions = {step.version for step in steps}
+        assert len(versions) == 1, f"cached outputs of parameters {sorted(versions)} belong to no one network"
+        layers = [torch.cat(outputs) for outputs in zip(*(step.layers for step in steps), strict=True)]
+        return cls(layers, versions.pop())
+
+
+class CachedOutputConvolution(torch.autograd.Function):
+    """ReLU of a convolution whose output acting computed."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor, stride: tuple[int, int]) -> Tensor:
@@ -63,8 +88,8 @@ def convolution_input_gradient(gradient: Tensor, weight: Tensor, stride: int) ->
     return pixels.reshape(batch, height * stride, width * stride, channels).permute(0, 3, 1, 2)
 
 
-class KnownDense(torch.autograd.Function):
-    """ReLU of a dense layer whose output is known from acting: only its gradient is computed."""
+class CachedOutputDense(torch.autograd.Function):
+    """ReLU of a dense layer whose output acting computed."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, output: Tensor) -> Tensor:
@@ -82,5 +107,5 @@ class KnownDense(torch.autograd.Function):
 
 
 # torch leaves Function.apply without types.
-known_convolution = cast(Callable[..., Tensor], KnownConvolution.apply)
-known_dense = cast(Callable[..., Tensor], KnownDense.apply)
+cached_convolution = cast(Callable[..., Tensor], CachedOutputConvolution.apply)
+cached_dense = cast(Callable[..., Tensor], CachedOutputDense.apply)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from breakout_a3c.config import TrainConfig, ValueLoss
+from breakout_a3c.config import LossReduction, ValueLoss
 
 
 def policy_loss(log_probs: Tensor, advantages: Tensor) -> Tensor:
@@ -55,9 +55,12 @@ def actor_critic_losses(
     actions: Tensor,
     advantages: Tensor,
     returns: Tensor,
+    *,
     entropy_coef: float,
-    config: TrainConfig,
-    share: float = 1.0,
+    value_coef: float,
+    value_loss_kind: ValueLoss = "squared",
+    reduction: LossReduction = "mean",
+    fraction: float = 1.0,
 ) -> Losses:
     """Combine policy gradient, value error and entropy bonus.
 
@@ -67,9 +70,11 @@ def actor_critic_losses(
         actions: ``(N,)`` int64.
         advantages: ``(N,)`` float32.
         returns: ``(N,)`` float32.
-        entropy_coef: Weight of the bonus at this point of the run.
-        config: Weight of the value loss, and mean or sum over the steps.
-        share: What part of the update's steps these are; the losses of all parts add up to the update's.
+        entropy_coef: Weight of the entropy bonus.
+        value_coef: Weight of the value loss.
+        value_loss_kind: ``squared`` or ``smooth-l1``.
+        reduction: ``mean`` or ``sum`` over the update's steps.
+        fraction: How much of the update these steps are; the losses of all its parts add up to the update's.
     """
     # Broadcasting (N,) against (N, 1) would train on N x N terms without a word.
     assert values.shape == actions.shape == advantages.shape == returns.shape == logits.shape[:1], (
@@ -78,11 +83,11 @@ def actor_critic_losses(
     )
     all_log_probs = torch.log_softmax(logits, dim=-1)
     log_probs = all_log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)
-    policy = share * policy_loss(log_probs, advantages).mean()
-    value = share * value_loss(values, returns, config.value_loss).mean()
-    bonus = share * entropy(all_log_probs).mean()
-    total = policy + config.value_coef * value - entropy_coef * bonus
-    if config.loss_reduction == "sum":
-        total = total * (len(actions) / share)
-    max_probability = share * all_log_probs.detach().amax(dim=-1).exp().mean()
+    policy = fraction * policy_loss(log_probs, advantages).mean()
+    value = fraction * value_loss(values, returns, value_loss_kind).mean()
+    bonus = fraction * entropy(all_log_probs).mean()
+    total = policy + value_coef * value - entropy_coef * bonus
+    if reduction == "sum":
+        total = total * (len(actions) / fraction)
+    max_probability = fraction * all_log_probs.detach().amax(dim=-1).exp().mean()
     return Losses(total, policy.detach(), value.detach(), bonus.detach(), max_probability)

@@ -1,25 +1,23 @@
 """The actor-critic networks: one trunk, a policy head and a value head.
 
-A symmetric network is one for a game that its mirror image turns into itself, left and right exchanged. The mirrored
-screen has the same value there, and the same policy with the last two actions exchanged, by the way the weights are
-tied (Cohen and Welling 2016; van der Pol et al. 2020): each filter comes with its mirror image, and the dense layer
-and the heads look at a state as it is and mirrored. That is half as many weights for the same work, and what is
-learned on one side is known on the other.
+A symmetric network is for a game whose mirrored screen is a screen of the same game. Its weights are tied so that the
+mirrored screen has the same value, and the same policy with the mirrored actions (Cohen and Welling 2016; van der Pol
+et al. 2020): each filter comes with its mirror image, and the dense layer and the heads see a state as it is and
+mirrored. That is half as many weights for the same work, and what is learned on one side is known on the other.
 """
 
 import itertools
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import gymnasium
 import torch
 from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import Network, Precision, TrainConfig
-from breakout_a3c.learning.cached_layers import known_convolution, known_dense
+from breakout_a3c.config import Network, NetworkOptions, Precision
+from breakout_a3c.games.make import Game
+from breakout_a3c.learning.cached_layers import CachedOutputs, cached_convolution, cached_dense
 
 
 def swap_halves(x: Tensor, dim: int) -> Tensor:
@@ -69,10 +67,10 @@ class ConvTrunk(nn.Module):
         outputs.append(self.dense(self._dense_inputs(x)).relu_().view(len(x), -1))
         return outputs
 
-    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def forward_from_cache(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
         """Return the features ``(B, num_features)`` that ``forward`` computed, differentiably.
 
-        Exact as long as the parameters have not changed since; the forward pass is not repeated.
+        Exact as long as the parameters have not changed since.
 
         Args:
             observations: ``(B, 84, 84, 4)`` uint8, as given to ``forward``.
@@ -80,9 +78,9 @@ class ConvTrunk(nn.Module):
         """
         x = self._pixels(observations)
         for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
-            x = known_convolution(x, weight, bias, output, stride)
+            x = cached_convolution(x, weight, bias, output, stride)
         output = outputs[-1].view(-1, self.dense.out_features)
-        return known_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
+        return cached_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
 
     def _pixels(self, observations: Tensor) -> Tensor:
         return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
@@ -121,36 +119,36 @@ class DenseTrunk(nn.Module):
         """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
         return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
 
-    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def forward_from_cache(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
         """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
         x = observations.to(self.dense.weight.dtype)
-        return known_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
+        return cached_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
 
 
 class Heads(nn.Module):
     """Policy logits and state value, always in float32.
 
     Those of a symmetric network are sums of two parts, one from the features of the state as it is, one from those of
-    its mirror image, with the last two actions exchanged.
+    its mirror image, with the mirrored actions.
 
     Args:
         num_features: Of both parts together.
         num_actions: Size of the policy.
-        symmetric: Whether there are two parts.
+        mirrored_actions: For each action the one that mirrors it; None for one part.
     """
 
-    def __init__(self, num_features: int, num_actions: int, symmetric: bool = False) -> None:
+    def __init__(self, num_features: int, num_actions: int, mirrored_actions: Sequence[int] | None = None) -> None:
         super().__init__()
-        self._symmetric = symmetric
-        self._mirrored_actions = [*range(num_actions - 2), num_actions - 1, num_actions - 2]
-        if symmetric:
+        self._mirrored_actions = None if mirrored_actions is None else list(mirrored_actions)
+        if mirrored_actions is not None:
+            assert sorted(mirrored_actions) == list(range(num_actions)), f"{mirrored_actions} mirror no policy"
             num_features //= 2
         self.policy = nn.Linear(num_features, num_actions)
         self.value = nn.Linear(num_features, 1)
 
     def forward(self, policy_features: Tensor, value_features: Tensor) -> tuple[Tensor, Tensor]:
         """Map two times ``(B, num_features)`` to logits ``(B, A)`` and values ``(B,)``."""
-        if not self._symmetric:
+        if self._mirrored_actions is None:
             return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
         as_it_is, mirrored = self.policy(in_halves(policy_features.float())).unbind(1)
         return as_it_is + mirrored[:, self._mirrored_actions], self.value(in_halves(value_features.float())).sum((1, 2))
@@ -179,7 +177,7 @@ class ActorCritic(nn.Module):
         observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
         num_actions: Size of the policy.
         separate_value_network: Give the value function a trunk of its own.
-        symmetric: Tie the weights, for a game that is its own mirror image; the last two actions are each other's.
+        mirrored_actions: For each action the one that mirrors it, to tie the weights; None: they are not tied.
     """
 
     def __init__(
@@ -188,13 +186,15 @@ class ActorCritic(nn.Module):
         observation_shape: tuple[int, ...],
         num_actions: int,
         separate_value_network: bool = False,
-        symmetric: bool = False,
+        mirrored_actions: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        symmetric = mirrored_actions is not None
         self._trunks = [make_trunk(network, observation_shape, symmetric) for _ in range(1 + separate_value_network)]
         self.trunks = nn.ModuleList(self._trunks)
-        self.heads = Heads(self._trunks[0].num_features, num_actions, symmetric)
+        self.heads = Heads(self._trunks[0].num_features, num_actions, mirrored_actions)
         self.num_actions = num_actions
+        self.version = 0  # of the parameters; whoever changes them counts it up
         self._initialise()
 
     def _initialise(self) -> None:
@@ -211,32 +211,28 @@ class ActorCritic(nn.Module):
         logits, values, _ = self.act(observations)
         return logits, values
 
-    def act(self, observations: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return logits ``(B, A)``, values ``(B,)`` and, for ``reuse``, what each layer put out.
+    def act(self, observations: Tensor) -> tuple[Tensor, Tensor, CachedOutputs]:
+        """Return logits ``(B, A)``, values ``(B,)`` and, for ``forward_from_cache``, what each layer put out.
 
         Args:
             observations: ``(B, *observation)``.
-
-        Returns:
-            The third are ``(B, ...)``, the policy's trunk before the value's where there are two.
         """
         outputs = [trunk(observations) for trunk in self._trunks]
         logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
-        return logits, values, list(itertools.chain(*outputs))
+        return logits, values, CachedOutputs(list(itertools.chain(*outputs)), self.version)
 
-    def reuse(self, observations: Tensor, outputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward_from_cache(self, observations: Tensor, cached: CachedOutputs) -> tuple[Tensor, Tensor]:
         """Return the logits ``(B, A)`` and values ``(B,)`` that ``act`` returned, differentiably.
-
-        The local parameters do not change during a rollout, so what acting computed serves the
-        gradient, too: exact, and a forward pass is saved.
 
         Args:
             observations: ``(B, *observation)``.
-            outputs: What each layer put out for them.
+            cached: What ``act`` returned for them, by the present parameters.
         """
-        depth = len(outputs) // len(self._trunks)
+        assert cached.version == self.version, f"parameters {self.version} did not make the cache of {cached.version}"
+        depth = len(cached.layers) // len(self._trunks)
         features = [
-            trunk.reuse(observations, outputs[i * depth : (i + 1) * depth]) for i, trunk in enumerate(self._trunks)
+            trunk.forward_from_cache(observations, cached.layers[i * depth : (i + 1) * depth])
+            for i, trunk in enumerate(self._trunks)
         ]
         logits, values = self.heads(features[0], features[-1])
         return logits, values
@@ -251,14 +247,16 @@ def resolve_precision(precision: Precision) -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
-def make_network(config: TrainConfig, environment: gymnasium.Env[Any, Any]) -> ActorCritic:
-    """Build the network of ``config`` for the observations and actions of ``environment``."""
+def make_network(options: NetworkOptions, environment: Game) -> ActorCritic:
+    """Build the network of ``options`` for the observations and actions of ``environment``."""
     assert isinstance(environment.action_space, Discrete), f"{environment.action_space} is not discrete"
     assert environment.observation_space.shape is not None
+    mirrored_actions = environment.mirrored_actions if options.symmetric else None
+    assert bool(mirrored_actions) == options.symmetric, "the game does not say which of its actions mirror each other"
     return ActorCritic(
-        config.network,
+        options.name,
         environment.observation_space.shape,
         int(environment.action_space.n),
-        config.separate_value_network,
-        config.is_symmetric,
+        options.separate_value_network,
+        mirrored_actions,
     )

@@ -1,4 +1,4 @@
-"""Playing: a batch of games, and the rollouts that an actor-learner collects from it."""
+"""Rollouts: what an actor-learner plays between two updates (Mnih et al. 2016, algorithm S3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.games.batch import FinishedGame, GameBatch, StepOutcome, game_threads
+from breakout_a3c.games.batch import BatchStep, FinishedGame, GameBatch, game_threads
 from breakout_a3c.games.make import Game
+from breakout_a3c.learning.cached_layers import CachedOutputs
 from breakout_a3c.learning.networks import ActorCritic
 
 PART_STEPS = 80  # agent steps that are differentiated at a time
@@ -27,7 +28,7 @@ class Rollout:
     values: Tensor  # (T, B) float32, of the states acted in
     next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
     ended: Tensor  # (T, B) bool, the next row is of another life or game
-    layer_outputs: list[list[Tensor]]  # T times (B, ...) of each of the trunk's layers, for its gradient
+    cached_outputs: list[CachedOutputs]  # T times what acting computed, for the gradient
 
     def __len__(self) -> int:
         """Return the number of agent steps, ``T * B``."""
@@ -39,9 +40,9 @@ class Rollout:
         rows = max(1, PART_STEPS // batch)
         return [slice(first, min(first + rows, length)) for first in range(0, length, rows)]
 
-    def layer_outputs_of(self, rows: slice) -> list[Tensor]:
-        """Return ``(rows * B, ...)`` of each of the trunk's layers."""
-        return [torch.cat(outputs) for outputs in zip(*self.layer_outputs[rows], strict=True)]
+    def cached_outputs_of(self, rows: slice) -> CachedOutputs:
+        """Return what acting computed for some rows, ``(rows * B, ...)`` each layer."""
+        return CachedOutputs.joined(self.cached_outputs[rows])
 
 
 class RolloutCollector:
@@ -58,7 +59,7 @@ class RolloutCollector:
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
         self._config = config
-        length, batch = max(config.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
+        length, batch = max(config.returns.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
         self._games = GameBatch(config, environments, game_threads(config), seed)
         self._generator = torch.Generator().manual_seed(seed)
         first = torch.from_numpy(self._games.reset())
@@ -98,19 +99,19 @@ class RolloutCollector:
         Returns:
             ``(T, B)`` steps; its tensors are overwritten by the next call.
         """
-        length = self._config.rollout_length_at(progress)
+        length = self._config.returns.rollout_length_at(progress)
         self._observations[0] = self._next_observations
         self._next_values.zero_()
         noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
         all_logits: list[Tensor] = []
-        layer_outputs: list[list[Tensor]] = []
+        cached_outputs: list[CachedOutputs] = []
         for t in range(length):
-            logits, self._values[t], outputs = network.act(self._observations[t])
+            logits, self._values[t], cached = network.act(self._observations[t])
             all_logits.append(logits)
-            layer_outputs.append(outputs)
+            cached_outputs.append(cached)
             self._actions[t] = (logits + noise[t]).argmax(dim=1)
-            outcome = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
-            self._record(t, outcome, network)
+            batch_step = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
+            self._record(t, batch_step, network)
             if len(self._games) == 1 and self._ended[t, 0]:
                 length = t + 1
                 break
@@ -126,15 +127,15 @@ class RolloutCollector:
             self._values[:length],
             self._next_values[:length],
             self._ended[:length],
-            layer_outputs,
+            cached_outputs,
         )
 
-    def _record(self, t: int, outcome: StepOutcome, network: ActorCritic) -> None:
-        """Write row ``t``; next values only for truncated games, whose last state is not in a row."""
-        self._rewards.numpy()[t] = outcome.rewards
-        np.logical_or(outcome.terminated, outcome.truncated, out=self._ended.numpy()[t])
-        for index, observation in outcome.last_observations.items():
-            if not outcome.terminated[index]:
+    def _record(self, t: int, batch_step: BatchStep, network: ActorCritic) -> None:
+        """Write row ``t``; next values only for truncated games, whose final state is not in a row."""
+        self._rewards.numpy()[t] = batch_step.rewards
+        np.logical_or(batch_step.terminated, batch_step.truncated, out=self._ended.numpy()[t])
+        for index, observation in batch_step.final_observations.items():
+            if not batch_step.terminated[index]:
                 self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
 
 

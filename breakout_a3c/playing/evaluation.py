@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from breakout_a3c.config import GAMES_PER_SEED, TrainConfig
+from breakout_a3c.config import GameOptions
 from breakout_a3c.games.batch import FinishedGame
-from breakout_a3c.games.make import make_environment
+from breakout_a3c.games.make import Game, make_environment
+from breakout_a3c.games.seeds import action_generator, evaluation_seeds
 from breakout_a3c.learning.networks import ActorCritic
 
 GAMES_AT_ONCE = 16
@@ -34,7 +34,7 @@ class Protocol:
 
     def game_seeds(self) -> list[int]:
         """Return one seed a game: odd ones, where training has the even ones."""
-        return [2 * (self.seed * GAMES_PER_SEED + game) + 1 for game in range(self.episodes)]
+        return evaluation_seeds(self.seed, self.episodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,6 @@ def choose_actions(
     return actions
 
 
-def action_generator(seed: int) -> np.random.Generator:
-    """Return the random numbers that choose the actions of a game; the game's own are others."""
-    return np.random.default_rng([seed, 1])
-
-
 class PlayedGame(NamedTuple):
     """A game of an evaluation that is over."""
 
@@ -113,13 +108,14 @@ class PlayedGame(NamedTuple):
 class GamePlayer:
     """One environment that plays the games it is given, one after another."""
 
-    def __init__(self, environment: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, environment: Game) -> None:
         self.environment = environment
 
     def begin(self, number: int, seed: int) -> None:
         """Start game ``number`` of the evaluation."""
         self.number = number
         self.generator = action_generator(seed)
+        self.observation: NDArray[Any]
         self.observation, _ = self.environment.reset(seed=seed)
         self._return, self._actions = 0.0, bytearray()
 
@@ -135,13 +131,13 @@ class GamePlayer:
 
 
 def play_games(
-    network: ActorCritic, config: TrainConfig, protocol: Protocol, at_once: int, take: Callable[[], int | None]
+    network: ActorCritic, options: GameOptions, protocol: Protocol, at_once: int, take: Callable[[], int | None]
 ) -> Iterator[list[PlayedGame]]:
     """Play games of ``protocol`` in one process; after each step, yield those that it ended.
 
     Args:
         network: The policy.
-        config: Game, actions and auto-FIRE.
+        options: Game, actions and auto-FIRE.
         protocol: How they are played.
         at_once: How many share one forward pass.
         take: Called for each game to play: its number in the protocol, or None when there is no more.
@@ -149,7 +145,7 @@ def play_games(
     seeds = protocol.game_seeds()
     players: list[GamePlayer] = []
     while len(players) < at_once and (number := take()) is not None:
-        players.append(GamePlayer(make_player_environment(config, protocol)))
+        players.append(GamePlayer(make_player_environment(options, protocol)))
         players[-1].begin(number, seeds[number])
     while players:
         observations = torch.from_numpy(np.stack([player.observation for player in players]))
@@ -169,19 +165,19 @@ def play_games(
 
 
 def evaluate(
-    network: ActorCritic, config: TrainConfig, protocol: Protocol, on_step: Callable[[], None] = lambda: None
+    network: ActorCritic, options: GameOptions, protocol: Protocol, on_step: Callable[[], None] = lambda: None
 ) -> EvaluationResult:
     """Play the games of ``protocol``, several at once in one process.
 
     Args:
         network: The policy.
-        config: Game, actions and auto-FIRE.
+        options: Game, actions and auto-FIRE.
         protocol: Which games, and how.
         on_step: Called after each step.
     """
     remaining = iter(range(protocol.episodes))
     played: list[PlayedGame] = []
-    for ended in play_games(network, config, protocol, GAMES_AT_ONCE, lambda: next(remaining, None)):
+    for ended in play_games(network, options, protocol, GAMES_AT_ONCE, lambda: next(remaining, None)):
         played += ended
         on_step()
     return summarise(protocol, played)
@@ -195,10 +191,10 @@ def summarise(protocol: Protocol, played: Sequence[PlayedGame]) -> EvaluationRes
     return EvaluationResult(protocol, [game.game for game in ordered], distinct)
 
 
-def make_player_environment(config: TrainConfig, protocol: Protocol) -> gymnasium.Env[Any, Any]:
+def make_player_environment(options: GameOptions, protocol: Protocol) -> Game:
     """Build the model's own environment under the rules of the evaluation."""
     return make_environment(
-        config,
+        options,
         sticky=protocol.sticky,
         max_noops=protocol.max_noops,
         max_episode_frames=protocol.max_episode_frames,

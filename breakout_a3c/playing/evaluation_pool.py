@@ -89,7 +89,7 @@ def run_player(checkpoint: Checkpoint, protocol: Protocol, at_once: int, pipe: C
 
     try:
         agent = build_agent(checkpoint, Path(checkpoint.run))
-        for ended in play_games(agent.network, checkpoint.config, protocol, at_once, take):
+        for ended in play_games(agent.network, checkpoint.config.game, protocol, at_once, take):
             for played in ended:
                 pipe.send(played)
         pipe.send(Request.LEAVE)

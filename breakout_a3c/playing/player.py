@@ -10,16 +10,15 @@ import gymnasium
 import numpy as np
 import torch
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import GameOptions
 from breakout_a3c.games.atari import AtariGame
+from breakout_a3c.games.seeds import action_generator
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.playing.controls import Controls
-from breakout_a3c.playing.evaluation import Protocol, action_generator, choose_actions, make_player_environment
+from breakout_a3c.playing.evaluation import Protocol, choose_actions, make_player_environment
 from breakout_a3c.playing.saliency import policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
-ATARI_FRAMES_PER_SECOND = 60
-CARTPOLE_ACTIONS = ["LEFT", "RIGHT"]
 NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
 
 
@@ -66,24 +65,24 @@ class Player:
 
     Args:
         network: Who plays.
-        config: The game, as the network was trained on it.
+        options: The game, as the network was trained on it.
         protocol: Which games, and how.
         controls: What a person who watches may set meanwhile; else all is as the protocol says.
     """
 
     def __init__(
-        self, network: ActorCritic, config: TrainConfig, protocol: Protocol, controls: Controls | None = None
+        self, network: ActorCritic, options: GameOptions, protocol: Protocol, controls: Controls | None = None
     ) -> None:
         self._network = network
-        self._title = config.game.replace("_", " ")
+        self._title = options.name.replace("_", " ")
         self._controls = controls or Controls(greedy=protocol.greedy)
         self._controls.refresh = self._refresh
         self._observation: Any = None  # what the scene that is shown was chosen from
         self._seeds = protocol.game_seeds()
-        self._environment = make_player_environment(config, protocol)
+        self._environment = make_player_environment(options, protocol)
         self._take_screens = film(self._environment)
-        self.action_names = action_names(self._environment)
-        self.frames_per_second = frames_per_second(self._environment)
+        self.action_names = self._environment.action_names
+        self.frames_per_second = self._environment.frames_per_second
         self.scores: list[float] = []  # of the games played to their end
 
     def play(self, game: int) -> Iterator[Scene]:
@@ -157,15 +156,3 @@ class Player:
             "observation": observation if self._controls.frames else None,
             "saliency": policy_saliency(self._network, observation) if self._controls.saliency else None,
         }
-
-
-def action_names(environment: gymnasium.Env[Any, Any]) -> list[str]:
-    """Return what the actions of an environment are called."""
-    return environment.action_names if isinstance(environment, AtariGame) else CARTPOLE_ACTIONS
-
-
-def frames_per_second(environment: gymnasium.Env[Any, Any]) -> int:
-    """Return how many frames that a player yields make one second of the game."""
-    if isinstance(environment, AtariGame):
-        return ATARI_FRAMES_PER_SECOND
-    return int(environment.metadata["render_fps"])

@@ -17,18 +17,18 @@ GIVE_WAY_SECONDS = 0.001
 
 
 class Turns:
-    """A lock for each core, on which the workers that share it take turns.
+    """A lock for each core, on which the processes that share it take turns.
 
     Passing it to a process as it starts passes the locks on. They are locks of bytes of a file, as the kernel
     releases those of a process that dies: nobody waits for the dead.
 
     Args:
-        workers: How many processes there are.
+        processes: How many there are.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._cores = min(workers, os.cpu_count() or 1)
-        self._cores_are_shared = workers > self._cores
+    def __init__(self, processes: int) -> None:
+        self._cores = min(processes, os.cpu_count() or 1)
+        self._cores_are_shared = processes > self._cores
         with tempfile.TemporaryFile() as file:  # it has no name, and is gone with the last process
             self._file = os.dup(file.fileno())
 
@@ -42,15 +42,15 @@ class Turns:
         self.__dict__ = state | {"_file": state["_file"].detach()}
 
     @contextmanager
-    def wait(self, worker_id: int) -> Iterator[None]:
-        """Wait for a turn of the worker ``worker_id``, which lasts for the ``with`` block."""
+    def wait(self, index: int) -> Iterator[None]:
+        """Wait for a turn of the process ``index``, which lasts for the ``with`` block."""
         if not self._cores_are_shared:
             yield
             return
-        core = worker_id % self._cores
+        core = index % self._cores
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, core)
         try:
             yield
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, core)
-            time.sleep(GIVE_WAY_SECONDS)  # else this process would ask again before another is awake
+            time.sleep(GIVE_WAY_SECONDS)  # otherwise this process would ask again before another is awake

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.local_parameters import LocalParameters
-from breakout_a3c.learning.networks import ActorCritic, make_network, resolve_precision
+from breakout_a3c.learning.networks import ActorCritic, resolve_precision
 from breakout_a3c.saving.checkpoints import Checkpoint, check_fits, load_checkpoint
 from breakout_a3c.saving.published import SUFFIX, load_model
+from breakout_a3c.saving.weights import network_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,9 @@ def build_agent(checkpoint: Checkpoint, path: Path) -> Agent:
     Raises:
         UserError: If its parameters do not fit its network.
     """
-    environment = make_environment(checkpoint.config)
-    network = make_network(checkpoint.config, environment)
-    environment.close()
+    network = network_of(checkpoint.config)
     # As it was trained, but bf16 only where the CPU has it: in software it takes 8 times as long as float32.
-    in_float32 = "float32" in (checkpoint.precision, checkpoint.config.precision)
+    in_float32 = "float32" in (checkpoint.precision, checkpoint.config.network.precision)
     local = LocalParameters(network, resolve_precision("float32" if in_float32 else "auto"))
     check_fits(checkpoint, local.size, path)
     local.pull(checkpoint.averaged_parameters)

@@ -29,10 +29,10 @@ class Checkpoint:
 
     config: TrainConfig
     run: str
-    parameters: Tensor  # (P,) float32, in the layout of shared.LocalParameters
+    parameters: Tensor  # (P,) float32, in the layout of learning.local_parameters
     averaged_parameters: Tensor  # (P,) float32: those that play
     square_average: Tensor  # (P,) float32
-    gradient_average: Tensor  # (P,) float32 of Adam, else (0,)
+    gradient_average: Tensor  # (P,) float32 of Adam, otherwise (0,)
     steps: int
     updates: int
     games: int
@@ -97,6 +97,6 @@ def check_fits(checkpoint: Checkpoint, needed: int, path: Path) -> None:
     found = checkpoint.parameters.numel()
     if found != needed:
         raise UserError(
-            f"{path} has {found} parameters, but the network {checkpoint.config.network} for "
-            f"{checkpoint.config.game} has {needed}: it belongs to another game or network."
+            f"{path} has {found} parameters, but the network {checkpoint.config.network.name} for "
+            f"{checkpoint.config.game.name} has {needed}: it belongs to another game or network."
         )

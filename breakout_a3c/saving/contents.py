@@ -1,6 +1,7 @@
-"""What a checkpoint may contain."""
+"""What a checkpoint may contain: a check for each field, of which the first that fails is named."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +17,10 @@ MAX_PLAY_STATES = 512  # as many as there may be actor-learners
 MAX_NAME = 100  # characters
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("", "float32", "bfloat16")
 
 
-def check_content(content: dict[str, Any], path: Path) -> None:
-    """Raise a UserError unless the fields are of their types and the numbers finite."""
-    vectors = [content[name] for name in VECTORS]
-    number = (int, float)
-    valid = (
-        all(is_vector(v, torch.float32) for v in vectors)
-        and all(bool(torch.isfinite(v).all()) for v in vectors)
-        and vectors[0].shape == vectors[1].shape == vectors[2].shape
-        and len(vectors[3]) in (0, len(vectors[0]))
-        and bool((vectors[2] >= 0).all())
-        and isinstance(content["config"], dict)
-        and all(isinstance(key, str) and len(key) < MAX_NAME for key in content["config"])
-        and all(is_plain(value) for value in content["config"].values())
-        and all(isinstance(content[name], int) for name in ("steps", "updates", "games"))
-        and isinstance(content["minutes"], number)
-        and all(0 <= content[name] < MAX_COUNT for name in ("steps", "updates", "games", "minutes"))
-        and isinstance(content["best_evaluation"], float | None)
-        and isinstance(content["best_return"], number)
-        and content["best_return"] < MAX_COUNT
-        and isinstance(content["play_states"], list)
-        and all(is_vector(v, torch.uint8) for v in content["play_states"])
-        and len(content["play_states"]) <= MAX_PLAY_STATES
-        and sum(map(len, content["play_states"])) <= MAX_PLAY_BYTES
-        and all(isinstance(content[name], str) for name in ("run", "precision", "command"))
-        and RUN_NAME.fullmatch(content["run"]) is not None
-        and content["precision"] in ("", *PRECISIONS)
-        and all(isinstance(content[name], list) for name in ("recent_returns", "recent_lengths"))
-        and all(isinstance(value, number) for value in content["recent_returns"] + content["recent_lengths"])
-        and all(abs(value) < MAX_COUNT for value in content["recent_returns"] + content["recent_lengths"])
-        and isinstance(content["versions"], dict)
-    )
-    if not valid:
-        raise UserError(f"{path} holds values that no training writes: use another checkpoint.")
-
-
-def is_vector(value: object, dtype: torch.dtype) -> bool:
+def is_vector(value: Any, dtype: torch.dtype) -> bool:
     """Return whether ``value`` is a plain vector, of which each number stands in memory."""
     return (
         type(value) is Tensor
@@ -63,12 +29,82 @@ def is_vector(value: object, dtype: torch.dtype) -> bool:
         and not value.requires_grad
         and value.dtype == dtype
         and value.dim() == 1
-        and value.is_contiguous()  # else one number in the file may stand for many
+        and value.is_contiguous()  # otherwise one number in the file may stand for many
     )
 
 
-def is_plain(value: object) -> bool:
+def is_finite_vector(value: Any) -> bool:
+    """Return whether ``value`` is a vector of finite float32 numbers."""
+    return is_vector(value, torch.float32) and bool(torch.isfinite(value).all())
+
+
+def is_number(value: object) -> bool:
+    """Return whether ``value`` is a plain number of a size that counts exactly."""
+    return isinstance(value, int | float) and abs(value) < MAX_COUNT
+
+
+def is_count(value: object) -> bool:
+    """Return whether ``value`` counts something."""
+    return isinstance(value, int) and 0 <= value < MAX_COUNT
+
+
+def is_setting(value: object) -> bool:
     """Return whether ``value`` may be a setting: a short string, a number that fits 64 bits, or None."""
     if isinstance(value, str):
         return len(value) < MAX_NAME
     return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def are_settings(value: object) -> bool:
+    """Return whether ``value`` holds settings by name."""
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and len(name) < MAX_NAME and is_setting(each) for name, each in value.items()
+    )
+
+
+def are_numbers(value: object) -> bool:
+    """Return whether ``value`` lists numbers."""
+    return isinstance(value, list) and all(map(is_number, value))
+
+
+def are_play_states(value: object) -> bool:
+    """Return whether ``value`` lists states of games, as many and as large as there may be."""
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_PLAY_STATES
+        and all(is_vector(state, torch.uint8) for state in value)
+        and sum(map(len, value)) <= MAX_PLAY_BYTES
+    )
+
+
+# Checks of a field by its value and all others, which have passed theirs if they stand above it.
+CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
+    "parameters": lambda value, _: is_finite_vector(value),
+    "averaged_parameters": lambda value, all: is_finite_vector(value) and value.shape == all["parameters"].shape,
+    "square_average": lambda value, all: (
+        is_finite_vector(value) and value.shape == all["parameters"].shape and bool((value >= 0).all())
+    ),
+    "gradient_average": lambda value, all: is_finite_vector(value) and len(value) in (0, len(all["parameters"])),
+    "config": lambda value, _: are_settings(value),
+    "run": lambda value, _: isinstance(value, str) and RUN_NAME.fullmatch(value) is not None,
+    "steps": lambda value, _: is_count(value),
+    "updates": lambda value, _: is_count(value),
+    "games": lambda value, _: is_count(value),
+    "minutes": lambda value, _: is_number(value) and value >= 0,
+    "best_evaluation": lambda value, _: isinstance(value, float | None),
+    "recent_returns": lambda value, _: are_numbers(value),
+    "recent_lengths": lambda value, _: are_numbers(value),
+    "best_return": lambda value, _: isinstance(value, int | float) and value < MAX_COUNT,
+    "play_states": lambda value, _: are_play_states(value),
+    "precision": lambda value, _: isinstance(value, str) and value in PRECISIONS,
+    "command": lambda value, _: isinstance(value, str),
+    "versions": lambda value, _: isinstance(value, dict),
+}
+
+
+def check_content(content: dict[str, Any], path: Path) -> None:
+    """Raise a UserError that names the first field whose value no training writes."""
+    for name, check in CHECKS.items():
+        if not check(content[name], content):
+            what = name.replace("_", " ")
+            raise UserError(f"{path} holds values that no training writes ({what}): use another checkpoint.")

@@ -1,4 +1,4 @@
-"""Published models: ``python -m breakout_a3c publish CHECKPOINT models/NAME.safetensors``.
+"""Published models: weights under their layers' names, in a file that runs no code.
 
 A model is a checkpoint without what only training needs. Its header tells in JSON how it was trained
 and how it was evaluated; its card, a Markdown file beside it, tells a person.
@@ -13,16 +13,19 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import MAX_BYTES
-from breakout_a3c.saving.checkpoints import Checkpoint
-from breakout_a3c.saving.contents import check_content
+from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
+from breakout_a3c.saving.contents import are_settings, check_content
 from breakout_a3c.saving.files import write_atomically
 from breakout_a3c.saving.retired_settings import from_dict
+from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
 SUFFIX = ".safetensors"
-TENSOR = "parameters"
+FLAT_TENSOR = "parameters"  # the one tensor of models before 2026-11-28, in the layout of LocalParameters
 TRAINING = ("run", "steps", "updates", "games", "minutes", "precision", "command", "versions")
 
 
@@ -36,19 +39,24 @@ def save_model(checkpoint: Checkpoint, evaluation: dict[str, Any], path: Path) -
 
     Returns:
         The file's SHA-256, in hexadecimal.
+
+    Raises:
+        UserError: If the weights do not fit the network.
     """
     header = {
         "config": json.dumps(checkpoint.config.to_dict()),
         "training": json.dumps({name: getattr(checkpoint, name) for name in TRAINING}),
         "evaluation": json.dumps(evaluation),
     }
-    tensors = {TENSOR: checkpoint.averaged_parameters}
+    network = network_of(checkpoint.config)
+    check_fits(checkpoint, sum(parameter.numel() for parameter in network.parameters()), path)
+    tensors = named_weights(checkpoint.averaged_parameters, network)
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_model(path: Path) -> Checkpoint:
-    """Read a model as a checkpoint whose RMSprop statistics are zero.
+    """Read a model as a checkpoint whose optimizer's averages are zero.
 
     Raises:
         UserError: If it is missing, damaged, or not one of this program's.
@@ -57,14 +65,19 @@ def load_model(path: Path) -> Checkpoint:
         raise UserError(f"there is no model at {path}: give the path of one.")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than any model of this program: give the path of another one.")
+    damaged = f"{path} is damaged or not a model of this program: fetch it again."
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
-            parameters = file.get_tensor(TENSOR)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         training = json.loads(header["training"])
         content = {name: training[name] for name in TRAINING} | {"config": json.loads(header["config"])}
     except Exception as error:
-        raise UserError(f"{path} is damaged or not a model of this program: fetch it again.") from error
+        raise UserError(damaged) from error
+    if not are_settings(content["config"]):
+        raise UserError(damaged)
+    config = from_dict(content["config"], str(path))
+    parameters = flat_of(tensors, config, path)
     content |= {
         "parameters": parameters,
         "averaged_parameters": parameters,
@@ -77,5 +90,18 @@ def load_model(path: Path) -> Checkpoint:
         "play_states": [],
     }
     check_content(content, path)
-    content["config"] = from_dict(content["config"], str(path))
-    return Checkpoint(**content)
+    return Checkpoint(**(content | {"config": config}))
+
+
+def flat_of(tensors: dict[str, Tensor], config: TrainConfig, path: Path) -> Tensor:
+    """Return the tensors of a model as one vector ``(P,)``, whichever form the file has.
+
+    Raises:
+        UserError: If they are not those of its network.
+    """
+    if set(tensors) == {FLAT_TENSOR}:
+        return tensors[FLAT_TENSOR]
+    try:
+        return flat_weights(tensors, network_of(config))
+    except ValueError as error:
+        raise UserError(f"{path} holds other layers than its network has ({error}): fetch it again.") from error

@@ -1,31 +1,43 @@
 """Settings of older versions, as the present one understands them."""
 
-from dataclasses import fields
 from typing import Any
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import MIRRORED_GAMES, SETTINGS, TrainConfig
 from breakout_a3c.errors import UserError
 
+# The old name of a setting, and the new one.
+RENAMED = {"rmsprop_alpha": "square_decay", "rmsprop_eps": "optimizer_eps", "envs_per_thread": "envs"}
 # What came later than the first checkpoints, as these were trained.
 ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "warmup_updates": 0}
 
 
+def renewed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by their present names; what an older version did not know is off, or absent."""
+    values = ADDED_LATER | values
+    if "envs_per_thread" in values and values.get("algorithm") == "a2c":
+        del values["envs_per_thread"]  # it was A3C's, and envs was A2C's
+    if values.get("game") not in (None, *MIRRORED_GAMES):
+        values["symmetric"] = False  # it had no effect there
+    replaced = {RENAMED[old] for old in RENAMED.keys() & values.keys()}
+    return {RENAMED.get(name, name): value for name, value in values.items() if name not in replaced}
+
+
 def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
-    """Rebuild a config that ``to_dict`` wrote; what an older version did not know is off, or has its default.
+    """Rebuild a config that ``to_dict`` wrote, of this version or of an older one.
 
     Args:
-        values: Field names and values.
+        values: Settings by name.
         source: Where they come from, for the message.
 
     Raises:
-        UserError: If a field is unknown or a value is out of range.
+        UserError: If a setting is unknown or a value is out of range.
     """
-    known = {spec.name for spec in fields(TrainConfig)}
-    unknown = sorted(set(values) - known)
+    settings = renewed(values)
+    unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         names = ", ".join(f"{name!r:.50}" for name in unknown[:5])
         raise UserError(f"{source} was written by another version: it has the unknown settings {names}.")
     try:
-        return TrainConfig(**(ADDED_LATER | values))
+        return TrainConfig().replace(**settings)
     except UserError as error:
         raise UserError(f"{source} holds settings that cannot be: {error}") from error

@@ -5,8 +5,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from breakout_a3c.saving.config_file import FILE_NAME, write_config
 from breakout_a3c.saving.files import point_to
 
 LEFT_SECONDS = 60.0
@@ -31,9 +33,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
-            raise UserError(
-                f"the folder {self.path} cannot be written ({error.strerror}): choose another with --checkpoints."
-            ) from error
+            raise cannot_write(self.path, error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -50,6 +50,17 @@ class RunFolder:
             with suppress(FileNotFoundError):  # another run's training renames it right now
                 if time.time() - link.lstat().st_mtime > LEFT_SECONDS:
                     link.unlink()
+
+    def save_config(self, config: TrainConfig) -> None:
+        """Write the settings of this run as a file for people.
+
+        Raises:
+            UserError: If the folder cannot be written.
+        """
+        try:
+            write_config(config, self.path / FILE_NAME)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def numbered(self) -> list[Path]:
         """Return the numbered checkpoints in the order in which they were written."""
@@ -81,3 +92,8 @@ class RunFolder:
     def close(self) -> None:
         """Let another trainer write here."""
         self._lock.close()
+
+
+def cannot_write(folder: Path, error: OSError) -> UserError:
+    """Return the sentence for a folder that cannot be written."""
+    return UserError(f"the folder {folder} cannot be written ({error.strerror}): choose another with --checkpoints.")

@@ -4,7 +4,6 @@ import math
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -13,30 +12,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from breakout_a3c.training.status import TrainingStatus
+
 PLAIN_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingStatus:
-    """One moment of a training."""
-
-    progress: float
-    minutes: float
-    minutes_left: float  # inf until it can be told
-    steps: int
-    steps_per_second: float
-    frame_skip: int
-    games: int
-    mean_return: float
-    best_return: float
-    evaluation: float | None  # mean score of the last evaluated snapshot
-    entropy: float
-    workers_alive: int
-    workers: int
-    deaths: int
-    updates_not_finite: int
-    memory_mb: float
-    minutes_since_checkpoint: float
 
 
 class LastingOutput:
@@ -122,14 +100,14 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         f"{status.progress:.1%}",
         time_left(status),
     )
-    trouble = f", {status.deaths} replaced" if status.deaths else ""
+    trouble = f", {status.learners_replaced} replaced" if status.learners_replaced else ""
     evaluation = "-" if status.evaluation is None else f"{status.evaluation:.1f}"
     rows = [
         ("agent steps", f"{status.steps:,}", "score, last 100", number(status.mean_return)),
         ("steps/s", f"{status.steps_per_second:,.0f}", "best score", number(status.best_return)),
         ("frames/s", f"{status.steps_per_second * status.frame_skip:,.0f}", "last evaluation", evaluation),
         ("games", f"{status.games:,}", "entropy", number(status.entropy, 3)),
-        ("actor-learners", f"{status.workers_alive}/{status.workers}{trouble}", "minutes", f"{status.minutes:.1f}"),
+        ("actor-learners", f"{status.learners_alive}/{status.learners}{trouble}", "minutes", f"{status.minutes:.1f}"),
         ("memory", f"{status.memory_mb:,.0f} MB", "last checkpoint", f"{status.minutes_since_checkpoint:.1f} min ago"),
     ]
     if status.updates_not_finite:
@@ -150,12 +128,12 @@ def plain_line(status: TrainingStatus) -> str:
         f"{status.steps_per_second * status.frame_skip:,.0f} frames/s",
         f"score {number(status.mean_return)} (best {number(status.best_return)})",
         f"entropy {number(status.entropy, 3)}",
-        f"{status.workers_alive}/{status.workers} actor-learners",
+        f"{status.learners_alive}/{status.learners} actor-learners",
         f"{status.memory_mb:,.0f} MB",
         f"checkpoint {status.minutes_since_checkpoint:.1f} min ago",
     ]
-    if status.deaths:
-        parts.append(f"{status.deaths} replaced")
+    if status.learners_replaced:
+        parts.append(f"{status.learners_replaced} replaced")
     if status.updates_not_finite:
         parts.append(f"{status.updates_not_finite} updates not finite")
     return "  ".join(parts)

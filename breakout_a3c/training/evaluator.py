@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import PROTOCOL_SEEDS, TrainConfig
+from breakout_a3c.config import PROTOCOL_SEEDS, GameOptions, TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.local_parameters import LocalParameters
@@ -29,7 +29,7 @@ from breakout_a3c.playing.scene import Scene
 from breakout_a3c.processes.pipes import Inbox, send_in_parts
 from breakout_a3c.processes.start import Context, start_process
 
-CPU_SHARE = 0.05  # of all cores, over the process's life
+CPU_FRACTION = 0.05  # of all cores, over the process's life
 NICENESS = 5
 ANIMATION_SECONDS = 15
 CLOSE_SECONDS = 1.0
@@ -41,29 +41,29 @@ class Evaluation:
 
     result: EvaluationResult
     animation: bytes  # a GIF of the first game; empty where ffmpeg or the disk failed
-    cpu_share: float  # of all cores, since the evaluator started
+    cpu_fraction: float  # of all cores, since the evaluator started
 
 
 class Throttle:
-    """Sleeps so that this process takes no more than its share of the CPU.
+    """Sleeps so that this process takes no more than a fraction of the CPU.
 
     Args:
-        share: Of all cores, from now on.
+        fraction: Of all cores, from now on.
         pipe: Watched meanwhile.
 
     Raises:
         EOFError: From each wait, once the other end of ``pipe`` is closed.
     """
 
-    def __init__(self, share: float, pipe: Connection) -> None:
+    def __init__(self, fraction: float, pipe: Connection) -> None:
         self.off = False
         self._pipe = pipe
-        self._rate = share * (os.cpu_count() or 1)
+        self._rate = fraction * (os.cpu_count() or 1)
         self._began = time.monotonic()
         self._used_before = self._cpu_seconds()
 
-    def used_share(self) -> float:
-        """Return the share of all cores taken so far."""
+    def used_fraction(self) -> float:
+        """Return the fraction of all cores taken so far."""
         used = self._cpu_seconds() - self._used_before
         return used / (time.monotonic() - self._began) / (os.cpu_count() or 1)
 
@@ -75,7 +75,7 @@ class Throttle:
             self._pipe.recv()  # nothing is sent meanwhile: this is the end of the pipe
 
     def slow_down(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
-        """Yield ``scenes`` no faster than the share allows."""
+        """Yield ``scenes`` no faster than that allows."""
         for scene in scenes:
             self.wait()
             yield scene
@@ -97,18 +97,18 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
     os.nice(NICENESS)
     os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
     try:
-        throttle = Throttle(CPU_SHARE, pipe)
-        environment = make_environment(config)
-        network = make_network(config, environment)
+        throttle = Throttle(CPU_FRACTION, pipe)
+        environment = make_environment(config.game)
+        network = make_network(config.network, environment)
         environment.close()
-        local = LocalParameters(network, resolve_precision(config.precision))
-        protocol = Protocol(episodes=config.eval_episodes, seed=PROTOCOL_SEEDS, sticky=config.sticky)
+        local = LocalParameters(network, resolve_precision(config.network.precision))
+        protocol = Protocol(episodes=config.upkeep.eval_episodes, seed=PROTOCOL_SEEDS, sticky=config.game.sticky)
         while True:
             throttle.off = pipe.recv()
             local.pull(snapshot)
-            result = evaluate(network, config, protocol, throttle.wait)
-            animation = animate(network, config, protocol, throttle)
-            send_in_parts(pipe, Evaluation(result, animation, throttle.used_share()))
+            result = evaluate(network, config.game, protocol, throttle.wait)
+            animation = animate(network, config.game, protocol, throttle)
+            send_in_parts(pipe, Evaluation(result, animation, throttle.used_fraction()))
     except (EOFError, ConnectionError):
         pass  # the trainer has closed the pipe, or is gone
     except Exception:
@@ -116,9 +116,9 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
             send_in_parts(pipe, traceback.format_exc())
 
 
-def animate(network: ActorCritic, config: TrainConfig, protocol: Protocol, throttle: Throttle) -> bytes:
+def animate(network: ActorCritic, game: GameOptions, protocol: Protocol, throttle: Throttle) -> bytes:
     """Return the beginning of the protocol's first game as a GIF, or nothing where ffmpeg or the disk fails."""
-    player = Player(network, config, protocol)
+    player = Player(network, game, protocol)
     scenes = itertools.islice(player.play(0), ANIMATION_SECONDS * player.frames_per_second)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +145,7 @@ class Evaluator:
         self._config = config
         self._snapshot = torch.zeros(size).share_memory_()
         self._process: BaseProcess | None = None
-        self._hung_up_at = math.inf
+        self._stop_requested_at = math.inf
         self.busy = False
         self.error = ""
 
@@ -202,22 +202,22 @@ class Evaluator:
         return None
 
     def _forget(self, error: str) -> None:
-        """Take leave of a process that died of ``error``; the next request starts another."""
+        """Remove a process that died of ``error``; the next request starts another."""
         self.error = error
         self.close()
 
-    def hang_up(self) -> None:
-        """Have the process end, which stops at its next step and clears up behind itself; nothing more is heard."""
+    def request_stop(self) -> None:
+        """Have the process end, which stops at its next step and clears up; nothing more is received from it."""
         if self._process is not None:
             self._pipe.close()
-            self._hung_up_at = min(self._hung_up_at, time.monotonic())
+            self._stop_requested_at = min(self._stop_requested_at, time.monotonic())
         self.busy = False
 
     def close(self) -> None:
         """End the process, by force if it has not left CLOSE_SECONDS after it was told."""
-        self.hang_up()
+        self.request_stop()
         if self._process is not None:
-            self._process.join(max(0.0, self._hung_up_at + CLOSE_SECONDS - time.monotonic()))
+            self._process.join(max(0.0, self._stop_requested_at + CLOSE_SECONDS - time.monotonic()))
             self._process.kill()
             self._process.join()
-            self._process, self._hung_up_at = None, math.inf
+            self._process, self._stop_requested_at = None, math.inf

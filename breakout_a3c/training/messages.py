@@ -4,28 +4,31 @@ import shlex
 from pathlib import Path
 
 from breakout_a3c.config import CHECKPOINTS, RUNS
-from breakout_a3c.training.console import TrainingStatus
 from breakout_a3c.training.plan import TrainingPlan
 from breakout_a3c.training.statistics import RECENT_GAMES
+from breakout_a3c.training.status import TrainingStatus
 
 
-def announcement(plan: TrainingPlan) -> str:
+def start_message(plan: TrainingPlan) -> str:
     """Say what is about to happen, how long it takes, and how to stop it."""
     config = plan.config
-    limits = [f"{config.total_steps:,} agent steps" if config.total_steps else ""]
-    limits.append(f"{config.max_minutes:g} minutes" if config.max_minutes else "")
-    limits.append(f"{config.max_episodes:,} games" if config.max_episodes else "")
+    limits = [f"{config.schedule.total_steps:,} agent steps" if config.schedule.total_steps else ""]
+    limits.append(f"{config.schedule.max_minutes:g} minutes" if config.schedule.max_minutes else "")
+    limits.append(f"{config.schedule.max_episodes:,} games" if config.schedule.max_episodes else "")
     length = " or ".join(filter(None, limits)) or "no limit"
-    learners = "one learner" if config.actor_learners == 1 else f"{config.actor_learners} actor-learners"
+    learners = "one learner" if config.learners.count == 1 else f"{config.learners.count} actor-learners"
+    who = f"{config.learners.algorithm.upper()} with {learners} x {config.learners.envs} games"
     return (
-        f"Training {config.game} by {config.algorithm.upper()} with {learners} x {config.games_each} games.\n"
+        f"Training {config.game.name} by {who}.\n"
         f"Length: {length}. Ctrl-C stops and saves.\n"
-        f"A checkpoint every {config.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
+        f"A checkpoint every {config.upkeep.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: {tensorboard(plan.runs)}"
     )
 
 
-def farewell(plan: TrainingPlan, status: TrainingStatus, saved: Path, best: Path, best_evaluation: float | None) -> str:
+def end_message(
+    plan: TrainingPlan, status: TrainingStatus, saved: Path, best: Path, best_evaluation: float | None
+) -> str:
     """Tell where everything lies, and what to type next.
 
     Args:
@@ -61,9 +64,9 @@ def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> s
     for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
         command += f" {option} {quote(folder)}" if folder != default else ""
     for option, done, limit in (
-        ("--total-steps", status.steps, config.total_steps),
-        ("--max-minutes", status.minutes, config.max_minutes),
-        ("--max-episodes", status.games, config.max_episodes),
+        ("--total-steps", status.steps, config.schedule.total_steps),
+        ("--max-minutes", status.minutes, config.schedule.max_minutes),
+        ("--max-episodes", status.games, config.schedule.max_episodes),
     ):
         command += f" {option} {2 * limit:.15g}" if limit and done >= limit else ""
     return command

@@ -1,10 +1,12 @@
-"""The numbers of a run: gathered from the actor-learners' reports, written to TensorBoard.
+"""The curves of a run: the only place that knows TensorBoard's tags.
 
 Tags are those of Stable-Baselines3, so that runs of both lie in one chart; ``async/`` is what only
 A3C has. The x axis is agent steps. A resume goes on with the count of games and of updates; those of truncated
 games, of updates that were not finite, of workers replaced and reports dropped begin anew.
 """
 
+import math
+import statistics
 import threading
 import time
 from collections.abc import Iterable
@@ -19,8 +21,22 @@ from torch.utils.tensorboard.summary import hparams
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import FinishedGame
+from breakout_a3c.learning.reports import UpdateMeasures
+from breakout_a3c.training.evaluator import Evaluation
+from breakout_a3c.training.status import TrainingStatus
 
 RETRY_SECONDS = 60.0  # each try is a new file
+MEASURE_TAGS = {  # by the names in UpdateMeasures
+    "policy_loss": "train/policy_loss",
+    "value_loss": "train/value_loss",
+    "entropy": "train/entropy",
+    "max_probability": "rollout/max_probability",
+    "grad_norm": "train/grad_norm",
+    "staleness": "async/staleness_updates",
+    "kl": "train/approx_kl",
+    "value_change": "train/value_change",
+    "explained_variance": "train/explained_variance",
+}
 # Charts of TensorBoard's tab "Custom Scalars", in this order.
 LAYOUT = {
     "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
@@ -32,6 +48,45 @@ LAYOUT = {
     "change of the values by an update": ["Multiline", ["train/value_change"]],
     "staleness, updates": ["Multiline", ["async/staleness_updates"]],
 }
+
+
+def status_scalars(status: TrainingStatus) -> dict[str, float]:
+    """Return the tags and values of a moment of the training."""
+    scalars = {
+        "rollout/games": status.games,
+        "rollout/truncated_games": status.truncated_games,
+        "train/learning_rate": status.learning_rate,
+        "train/entropy_coef": status.entropy_coef,
+        "time/fps": status.steps_per_second,
+        "time/minutes": status.minutes,
+        "time/memory_mb": status.memory_mb,
+        "async/updates": status.updates,
+        "async/updates_per_second": status.updates_per_second,
+        "async/workers_alive": status.learners_alive,
+        "async/workers_replaced": status.learners_replaced,
+        "async/updates_not_finite": status.updates_not_finite,
+        "async/reports_dropped": status.reports_dropped,
+    }
+    if math.isfinite(status.mean_return):
+        scalars |= {"rollout/ep_rew_mean": status.mean_return, "rollout/ep_len_mean": status.mean_length}
+    return scalars | {f"workers/ep_rew_mean_{i}": mean for i, mean in status.mean_returns_of_learners.items()}
+
+
+def measure_scalars(measures: UpdateMeasures) -> dict[str, float]:
+    """Return the tags and values of what updates measured; what was not measured is absent."""
+    values = {tag: getattr(measures, name) for name, tag in MEASURE_TAGS.items()}
+    return {tag: value for tag, value in values.items() if value is not None}
+
+
+def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
+    """Return the tags and values of an evaluation."""
+    result = evaluation.result
+    return {
+        "eval/mean_reward": result.mean,
+        "eval/mean_ep_length": statistics.fmean(game.episode_length for game in result.games),
+        "eval/truncated_games": sum(game.truncated for game in result.games),
+        "eval/cpu_share": evaluation.cpu_fraction,
+    }
 
 
 def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:

@@ -37,9 +37,9 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
     Raises:
         UserError: If there is no such game, or the weights do not fit the network.
     """
-    torch.manual_seed(plan.config.seed)
-    environment = make_environment(plan.config)
-    network = make_network(plan.config, environment)
+    torch.manual_seed(plan.config.upkeep.seed)
+    environment = make_environment(plan.config.game)
+    network = make_network(plan.config.network, environment)
     environment.close()
     shared = SharedParameters.of_network(network, plan.config)
     source = plan.resume or plan.initial
@@ -47,14 +47,14 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
         check_fits(source, shared.parameters.numel(), plan.source)
         shared.parameters.copy_(source.parameters if plan.resume else source.averaged_parameters)
     if plan.resume is not None:
-        averages = (plan.resume.square_average, plan.resume.gradient_average)
-        counts = (plan.resume.steps, plan.resume.updates, plan.resume.games)
-        shared.restore(averages, counts, plan.resume.minutes)
+        resume = plan.resume
+        shared.optimizer.restore(resume.square_average, resume.gradient_average)
+        shared.restore_counts(resume.steps, resume.updates, resume.games, resume.minutes)
     return shared
 
 
 def resumed_play_states(plan: TrainingPlan) -> dict[int, Tensor]:
     """Return where the games of the actor-learners stood that go on with as many of them."""
-    if plan.resume is None or plan.resume.config.games_each != plan.config.games_each:
+    if plan.resume is None or plan.resume.config.learners.envs != plan.config.learners.envs:
         return {}
     return dict(enumerate(plan.resume.play_states))

@@ -1,4 +1,4 @@
-"""Starts the actor-learners, hears them, replaces those that die, and stops them."""
+"""Starts the actor-learners, receives their reports, replaces those that die, and stops them."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.learning.actor_learner import run_actor_learner
-from breakout_a3c.learning.reports import WorkerFailure, WorkerReport
+from breakout_a3c.learning.reports import LearnerFailure, LearnerReport
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.processes.pipes import Inbox
 from breakout_a3c.processes.start import Context, start_process
@@ -22,15 +22,15 @@ MAX_FRUITLESS_DEATHS = 3
 STOP_SECONDS = 3.0
 
 
-class WorkersCannotRun(Exception):
+class LearnersCannotRun(Exception):
     """Nothing more will be learned; the message says why."""
 
 
 @dataclass(slots=True)
-class Worker:
+class LearnerProcess:
     """One actor-learner process, with what is known of its end."""
 
-    worker_id: int
+    learner_id: int
     process: BaseProcess
     pipe: Connection
     inbox: Inbox  # of the pipe
@@ -62,108 +62,110 @@ class Supervisor:
         self._config = config
         self._shared = shared
         self._play_states = dict(play_states or {})
-        self._fruitless_deaths = [0] * config.actor_learners
+        self._fruitless_deaths = [0] * config.learners.count
         self.deaths = 0
         self.unfinished = 0  # that ``stop`` had to kill
         self.error = ""
-        self._workers: dict[Connection, Worker] = {}
+        self._learners: dict[Connection, LearnerProcess] = {}
 
     def start(self) -> None:
         """Start all actor-learners."""
-        for worker_id in range(self._config.actor_learners):
-            self._start(worker_id)
+        for learner_id in range(self._config.learners.count):
+            self._start(learner_id)
 
     @property
     def alive(self) -> int:
         """How many actor-learners have not ended."""
-        return len(self._workers)
+        return len(self._learners)
 
     def process_ids(self) -> list[int]:
         """Return the process ids of the actor-learners."""
-        return [worker.process.pid for worker in self._workers.values() if worker.process.pid]
+        return [learner.process.pid for learner in self._learners.values() if learner.process.pid]
 
-    def _start(self, worker_id: int) -> None:
+    def _start(self, learner_id: int) -> None:
         reader, writer = Pipe(duplex=False)
-        # Once: it may be what the worker died of. Shared, as a start is to send no more than a pipe holds: a
+        # Once: it may be what the actor-learner died of. Shared, as a start is to send no more than a pipe holds: a
         # process that is killed before it has read it would hold up this one.
-        play_state = self._play_states.pop(worker_id, torch.empty(0, dtype=torch.uint8)).share_memory_()
-        name = f"actor-learner-{worker_id}"
+        play_state = self._play_states.pop(learner_id, torch.empty(0, dtype=torch.uint8)).share_memory_()
+        name = f"actor-learner-{learner_id}"
         try:
             process = start_process(
-                self._context, name, self._target, self._config, self._shared, worker_id, writer, play_state
+                self._context, name, self._target, self._config, self._shared, learner_id, writer, play_state
             )
         except (EOFError, OSError) as error:
             reader.close()
             writer.close()
-            self._count_death(worker_id, f"{name} could not be started: {error}", learned=False)
-            self._start(worker_id)
+            self._count_death(learner_id, f"{name} could not be started: {error}", learned=False)
+            self._start(learner_id)
             return
-        # With our copy of the write end closed, the reader's end of file means the worker's death.
+        # With our copy of the write end closed, the reader's end of file means the actor-learner's death.
         writer.close()
-        self._workers[reader] = Worker(worker_id, process, reader, Inbox(reader), int(self._shared.updates[worker_id]))
+        self._learners[reader] = LearnerProcess(
+            learner_id, process, reader, Inbox(reader), int(self._shared.updates[learner_id])
+        )
 
-    def poll(self, timeout: float) -> list[WorkerReport]:
-        """Wait up to ``timeout`` seconds for reports; replace the workers that died meanwhile.
+    def poll(self, timeout: float) -> list[LearnerReport]:
+        """Wait up to ``timeout`` seconds for reports; replace the actor-learners that died meanwhile.
 
         Raises:
-            WorkersCannotRun: If one died three times in a row without an update, with its last words.
+            LearnersCannotRun: If one died three times in a row without an update, with its traceback.
         """
-        reports: list[WorkerReport] = []
-        for ready in connection.wait(list(self._workers), timeout):
+        reports: list[LearnerReport] = []
+        for ready in connection.wait(list(self._learners), timeout):
             assert isinstance(ready, Connection)
-            worker = self._workers[ready]
+            learner = self._learners[ready]
             try:
-                message = worker.inbox.receive()
+                message = learner.inbox.receive()
             except (EOFError, OSError):
-                self._end(worker)
+                self._end(learner)
                 continue
-            if isinstance(message, WorkerFailure):
-                worker.traceback = message.traceback
-            elif isinstance(message, WorkerReport):
+            if isinstance(message, LearnerFailure):
+                learner.traceback = message.traceback
+            elif isinstance(message, LearnerReport):
                 reports.append(message)
         return reports
 
-    def _end(self, worker: Worker) -> None:
-        """Take leave of a worker; unless it had finished or the run is stopping, replace it."""
-        worker.pipe.close()
-        del self._workers[worker.pipe]
+    def _end(self, learner: LearnerProcess) -> None:
+        """Remove an actor-learner; replace it unless it had finished or the run is stopping."""
+        learner.pipe.close()
+        del self._learners[learner.pipe]
         over = self._shared.stopped or self._shared.progress() >= 1
         if not over:
-            worker.process.join(STOP_SECONDS)  # for its exit code
-        worker.process.kill()  # it has closed its pipe, so that nothing more is to come from it
-        if over or worker.process.exitcode == 0:
+            learner.process.join(STOP_SECONDS)  # for its exit code
+        learner.process.kill()  # it has closed its pipe, so that nothing more is to come from it
+        if over or learner.process.exitcode == 0:
             return
-        end = f"actor-learner {worker.worker_id} ended with exit code {worker.process.exitcode}"
-        learned = int(self._shared.updates[worker.worker_id]) > worker.updates_at_start
-        self._count_death(worker.worker_id, worker.traceback or end, learned)
-        self._start(worker.worker_id)
+        end = f"actor-learner {learner.learner_id} ended with exit code {learner.process.exitcode}"
+        learned = int(self._shared.updates[learner.learner_id]) > learner.updates_at_start
+        self._count_death(learner.learner_id, learner.traceback or end, learned)
+        self._start(learner.learner_id)
 
-    def _count_death(self, worker_id: int, error: str, learned: bool) -> None:
-        """Take note of a death and its ``error``; raise WorkersCannotRun at the third in a row without an update."""
+    def _count_death(self, learner_id: int, error: str, learned: bool) -> None:
+        """Count a death and its ``error``; raise LearnersCannotRun at the third in a row without an update."""
         self.deaths += 1
         self.error = error
-        self._fruitless_deaths[worker_id] = 0 if learned else self._fruitless_deaths[worker_id] + 1
-        if self._fruitless_deaths[worker_id] == MAX_FRUITLESS_DEATHS:
-            raise WorkersCannotRun(
+        self._fruitless_deaths[learner_id] = 0 if learned else self._fruitless_deaths[learner_id] + 1
+        if self._fruitless_deaths[learner_id] == MAX_FRUITLESS_DEATHS:
+            raise LearnersCannotRun(
                 f"{error}\nAn actor-learner died again and again: the training was stopped and saved."
             )
 
-    def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[WorkerReport]:
-        """Have all workers leave after their current rollout; kill those that do not.
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[LearnerReport]:
+        """Have all actor-learners leave after their current rollout; kill those that do not.
 
         Args:
-            hurry: Asked ten times a second; once it says true, nobody is waited for.
+            hurry: Asked ten times a second; once it returns true, nobody is waited for.
 
         Returns:
             Their last reports.
         """
         self._shared.stop()
-        reports: list[WorkerReport] = []
+        reports: list[LearnerReport] = []
         deadline = time.monotonic() + STOP_SECONDS
-        while self._workers and time.monotonic() < deadline and not hurry():
+        while self._learners and time.monotonic() < deadline and not hurry():
             reports += self.poll(0.1)
-        self.unfinished = len(self._workers)
-        for worker in list(self._workers.values()):
-            worker.process.kill()
-            self._end(worker)
+        self.unfinished = len(self._learners)
+        for learner in list(self._learners.values()):
+            learner.process.kill()
+            self._end(learner)
         return reports

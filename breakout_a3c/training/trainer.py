@@ -6,7 +6,6 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 import math
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.learning.networks import resolve_precision
-from breakout_a3c.learning.reports import WorkerReport
+from breakout_a3c.learning.reports import LearnerReport
 from breakout_a3c.processes.start import HANDLED_SIGNALS, Context
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import MAX_PLAY_BYTES
@@ -24,20 +23,21 @@ from breakout_a3c.saving.provenance import command_line, program_versions
 from breakout_a3c.saving.run_folder import RunFolder
 from breakout_a3c.training.averaging import ParameterAverage
 from breakout_a3c.training.clocks import Clock, Speedometer
-from breakout_a3c.training.console import TrainingConsole, TrainingStatus
-from breakout_a3c.training.evaluator import Evaluation, Evaluator
-from breakout_a3c.training.messages import announcement, farewell
-from breakout_a3c.training.metrics import MetricsWriter, mirror_to_wandb
+from breakout_a3c.training.console import TrainingConsole
+from breakout_a3c.training.evaluations import Evaluations
+from breakout_a3c.training.evaluator import Evaluator
+from breakout_a3c.training.messages import end_message, start_message
+from breakout_a3c.training.metrics import MetricsWriter, measure_scalars, mirror_to_wandb, status_scalars
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters, resumed_play_states
 from breakout_a3c.training.statistics import TrainingStatistics
-from breakout_a3c.training.supervisor import Supervisor, WorkersCannotRun
+from breakout_a3c.training.status import TrainingStatus
+from breakout_a3c.training.supervisor import LearnersCannotRun, Supervisor
 
 AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
 METRICS_SECONDS = 2.0
 MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
 SAVE_RETRY_SECONDS = 60.0
-LAST_EVALUATION_SECONDS = 120.0
 EXIT_FAILED = 1
 MAX_NOT_FINITE = 200  # updates, in reports in a row without a finite one
 NOT_FINITE_ADVICE = (
@@ -61,35 +61,31 @@ class Trainer:
     def __init__(self, plan: TrainingPlan, context: Context) -> None:
         self._plan = plan
         self._config = plan.config
+        resume = plan.resume
         self._shared = initial_parameters(plan)
         self._first_step = self._shared.total_steps()
-        self._average = ParameterAverage(
-            self._shared, plan.config.average_steps, plan.resume.averaged_parameters if plan.resume else None
-        )
+        averaged = resume.averaged_parameters if resume else None
+        self._average = ParameterAverage(self._shared, plan.config.optimizer.average_steps, averaged)
         self._folder = RunFolder(plan.checkpoints, plan.run)
+        self._folder.save_config(plan.config)
         if plan.wandb:
             mirror_to_wandb(plan.runs / plan.run, plan.config)
         self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
         self._console = TrainingConsole(plan.run)
-        resume = plan.resume
         self._statistics = TrainingStatistics()
         if resume is not None:
-            self._statistics = TrainingStatistics(
-                resume.games, resume.recent_returns, resume.recent_lengths, resume.best_return
-            )
-        self._best_evaluation = self._folder.best_evaluation()
-        self._last_evaluation: float | None = None
-        self._under_evaluation: Checkpoint | None = None
+            self._statistics = TrainingStatistics(resume.recent_returns, resume.recent_lengths, resume.best_return)
         self._entropy = math.nan
         self._memory_mb = tree_memory_mb()
         self._signals: list[int] = []
         self._versions = program_versions()
-        self._precision = str(resolve_precision(plan.config.precision)).removeprefix("torch.")
+        self._precision = str(resolve_precision(plan.config.network.precision)).removeprefix("torch.")
         self._saved_at = time.monotonic()
         self._speed = Speedometer(self._shared)
         self._play_states: dict[int, bytes] = {}  # of the actor-learners that have finished
         self._supervisor = Supervisor(context, plan.config, self._shared, resumed_play_states(plan))
         self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
+        self._evaluations = Evaluations(self._evaluator, self._folder, self._writer, self._console.say)
 
     def run(self) -> int:
         """Train until a limit, a signal or a crash; save; return the exit code."""
@@ -97,13 +93,13 @@ class Trainer:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:  # as nohup sets it
                 signal.signal(number, self._on_signal)
-        self._console.say(announcement(self._plan))
+        self._console.say(start_message(self._plan))
         self._console.start()
         crash = ""
         try:
             self._supervisor.start()
             self._supervise()
-        except WorkersCannotRun as error:
+        except LearnersCannotRun as error:
             crash = str(error)
         finally:
             saved = self._finish()
@@ -122,15 +118,16 @@ class Trainer:
         return self._shared.progress() >= 1
 
     def _supervise(self) -> None:
-        """Hear the workers and do what is due, until they have all finished or a signal comes."""
+        """Receive reports and do what is due, until all actor-learners have finished or a signal comes."""
+        upkeep = self._config.upkeep
         average, status = Clock(AVERAGE_SECONDS), Clock(STATUS_SECONDS)
         metrics, memory = Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
-        saves = Clock(self._config.checkpoint_minutes * 60)
-        evaluations = Clock(self._config.eval_minutes * 60 or math.inf)
+        saves = Clock(upkeep.checkpoint_minutes * 60)
+        evaluations = Clock(upkeep.eval_minutes * 60 or math.inf)
         while self._supervisor.alive and not self._signals:
-            self._hear(self._supervisor.poll(timeout=0.25))
+            self._receive_reports(self._supervisor.poll(timeout=0.25))
             if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
-                raise WorkersCannotRun(NOT_FINITE_ADVICE)
+                raise LearnersCannotRun(NOT_FINITE_ADVICE)
             if average.due():
                 self._average.follow()
             if memory.due():
@@ -142,33 +139,33 @@ class Trainer:
             if saves.due() and self._save() is None:
                 saves.due_in(SAVE_RETRY_SECONDS)
             if not self._evaluator.busy and evaluations.due():
-                self._request_evaluation()
-            self._take_evaluation()
+                self._evaluations.request(self._checkpoint())
+            self._evaluations.take()
 
-    def _hear(self, reports: list[WorkerReport]) -> None:
+    def _receive_reports(self, reports: list[LearnerReport]) -> None:
         for report in reports:
             self._statistics.add(report)
             if report.play_state:
-                self._play_states[report.worker_id] = report.play_state
+                self._play_states[report.learner_id] = report.play_state
 
     def _finish(self) -> bool:
         """Stop every process and save what was learned; return whether that is on the disk."""
         if self._signals:
             self._console.say("Stopping: the last rollouts are finished, then everything is saved.")
-            self._evaluator.hang_up()
-        self._hear(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
+            self._evaluator.request_stop()
+        self._receive_reports(self._supervisor.stop(hurry=lambda: len(self._signals) > 1))
         learned = self._shared.total_steps() > self._first_step
         if learned and self._supervisor.unfinished:
             self._console.say(
-                f"{self._supervisor.unfinished} of {self._config.actor_learners} actor-learners did not finish their "
+                f"{self._supervisor.unfinished} of {self._config.learners.count} actor-learners did not finish their "
                 f"rollouts in time: their games are lost, and --resume begins new ones."
             )
         path = self._save() if learned else None
         self._write_metrics()
         self._show_status()
         status = self._status()
-        if path and self._done() and self._config.eval_minutes and not self._signals:
-            self._evaluate_last()
+        if path and self._done() and self._config.upkeep.eval_minutes and not self._signals:
+            self._evaluations.evaluate_last(self._checkpoint(), interrupted=lambda: self._signals)
         self._evaluator.close()
         self._console.stop()
         self._writer.close()
@@ -176,77 +173,77 @@ class Trainer:
         if not learned:
             self._console.say("Stopped before anything was learned: nothing was saved.")
         elif path:
-            self._console.say(farewell(self._plan, status, path, self._folder.best_path, self._best_evaluation))
+            best = self._evaluations.best_mean
+            self._console.say(end_message(self._plan, status, path, self._folder.best_path, best))
         return path is not None or not learned
 
     def _write_metrics(self) -> None:
-        scalars = self._statistics.take_scalars()
-        self._entropy = scalars.get("train/entropy", self._entropy)
-        progress = self._shared.progress()
-        steps_per_second, updates_per_second = self._speed.rates()
-        scalars |= {
-            "train/learning_rate": self._config.learning_rate_at(progress, self._shared.total_updates()),
-            "train/entropy_coef": self._config.entropy_coef_at(progress),
-            "time/fps": steps_per_second,
-            "time/minutes": self._shared.minutes(),
-            "time/memory_mb": self._memory_mb,
-            "async/updates": self._shared.total_updates(),
-            "async/updates_per_second": updates_per_second,
-            "async/workers_alive": self._supervisor.alive,
-            "async/workers_replaced": self._supervisor.deaths,
-            "async/updates_not_finite": self._statistics.updates_not_finite,
-            "async/reports_dropped": self._statistics.reports_dropped,
-        }
-        self._writer.write(scalars, self._shared.total_steps(), self._statistics.take_games())
+        measures = self._statistics.take_measures()
+        if measures.entropy is not None:
+            self._entropy = measures.entropy
+        status = self._status()
+        scalars = measure_scalars(measures) | status_scalars(status)
+        self._writer.write(scalars, status.steps, self._statistics.take_games())
 
     def _show_status(self) -> None:
-        self._tell_trouble()
+        self._report_errors()
         self._speed.note()
         self._console.update(self._status())
 
     def _status(self) -> TrainingStatus:
-        steps_per_second, _ = self._speed.rates()
+        """Return what there is to be shown, as it is now."""
+        steps_per_second, updates_per_second = self._speed.rates()
+        progress, updates = self._shared.progress(), self._shared.total_updates()
+        statistics = self._statistics
         return TrainingStatus(
-            progress=self._shared.progress(),
+            progress=progress,
             minutes=self._shared.minutes(),
             minutes_left=self._minutes_left(steps_per_second),
             steps=self._shared.total_steps(),
+            updates=updates,
+            games=self._shared.total_games(),
             steps_per_second=steps_per_second,
-            frame_skip=self._config.frame_skip,
-            games=self._statistics.games,
-            mean_return=self._statistics.mean_return(),
-            best_return=self._statistics.best_return,
-            evaluation=self._last_evaluation,
+            updates_per_second=updates_per_second,
+            frame_skip=self._config.game.frame_skip,
+            learning_rate=self._config.optimizer.learning_rate_at(progress, updates),
+            entropy_coef=self._config.loss.entropy_coef_at(progress),
+            mean_return=statistics.mean_return(),
+            mean_length=statistics.mean_length(),
+            best_return=statistics.best_return,
+            mean_returns_of_learners=statistics.mean_returns_of_learners(),
+            truncated_games=statistics.truncated_games,
+            evaluation=self._evaluations.last_mean,
             entropy=self._entropy,
-            workers_alive=self._supervisor.alive,
-            workers=self._config.actor_learners,
-            deaths=self._supervisor.deaths,
-            updates_not_finite=self._statistics.updates_not_finite,
+            learners=self._config.learners.count,
+            learners_alive=self._supervisor.alive,
+            learners_replaced=self._supervisor.deaths,
+            updates_not_finite=statistics.updates_not_finite,
+            reports_dropped=statistics.reports_dropped,
             memory_mb=self._memory_mb,
             minutes_since_checkpoint=(time.monotonic() - self._saved_at) / 60,
         )
 
-    def _tell_trouble(self) -> None:
+    def _report_errors(self) -> None:
         """Say once what went wrong since the last time, and what is done about it."""
-        troubles: dict[Supervisor | Evaluator | MetricsWriter, str] = {
+        errors: dict[Supervisor | Evaluator | MetricsWriter, str] = {
             self._supervisor: "An actor-learner died and was replaced",
             self._evaluator: "The evaluator died, and the next evaluation starts another",
             self._writer: "The curves could not be written, which is tried again",
         }
-        for source, consequence in troubles.items():
+        for source, consequence in errors.items():
             if source.error:
                 self._console.say(f"{consequence}: {source.error}")
                 source.error = ""
 
     def _minutes_left(self, steps_per_second: float) -> float:
+        schedule, minutes = self._config.schedule, self._shared.minutes()
         left = [math.inf]
-        if self._config.total_steps and steps_per_second > 0:
-            left.append((self._config.total_steps - self._shared.total_steps()) / steps_per_second / 60)
-        if self._config.max_minutes:
-            left.append(self._config.max_minutes - self._shared.minutes())
-        if self._config.max_episodes and self._shared.total_games():
-            games = self._shared.total_games()
-            left.append(self._shared.minutes() * (self._config.max_episodes - games) / games)
+        if schedule.total_steps and steps_per_second > 0:
+            left.append((schedule.total_steps - self._shared.total_steps()) / steps_per_second / 60)
+        if schedule.max_minutes:
+            left.append(schedule.max_minutes - minutes)
+        if schedule.max_episodes and (games := self._shared.total_games()):
+            left.append(minutes * (schedule.max_episodes - games) / games)
         return max(0.0, min(left))
 
     def _checkpoint(self) -> Checkpoint:
@@ -256,13 +253,13 @@ class Trainer:
             run=self._plan.run,
             parameters=self._shared.parameters.clone(),
             averaged_parameters=self._average.follow().parameters.clone(),
-            square_average=self._shared.square_average.clone(),
-            gradient_average=self._shared.gradient_average.clone(),
+            square_average=self._shared.optimizer.square_average.clone(),
+            gradient_average=self._shared.optimizer.gradient_average.clone(),
             steps=self._shared.total_steps(),
             updates=self._shared.total_updates(),
-            games=self._statistics.games,
+            games=self._shared.total_games(),
             minutes=self._shared.minutes(),
-            best_evaluation=self._best_evaluation,
+            best_evaluation=self._evaluations.best_mean,
             recent_returns=list(self._statistics.recent_returns),
             recent_lengths=list(self._statistics.recent_lengths),
             best_return=self._statistics.best_return,
@@ -276,69 +273,18 @@ class Trainer:
         """Return where the games of each actor-learner stand, empty for one that has not finished."""
         if sum(map(len, self._play_states.values())) > MAX_PLAY_BYTES:
             return []
-        states = (self._play_states.get(worker_id, b"") for worker_id in range(self._config.actor_learners))
+        states = (self._play_states.get(learner_id, b"") for learner_id in range(self._config.learners.count))
         return [torch.from_numpy(np.frombuffer(state, np.uint8).copy()) for state in states]
 
     def _save(self) -> Path | None:
         """Write a checkpoint and return its path; where that fails, say so."""
         try:
-            path = self._folder.save(self._checkpoint(), self._config.keep_checkpoints)
+            path = self._folder.save(self._checkpoint(), self._config.upkeep.keep_checkpoints)
         except (OSError, ValueError) as error:
             self._console.say(f"The checkpoint was NOT written: {error}")
             return None
         self._saved_at = time.monotonic()
         return path
-
-    def _request_evaluation(self, *, hurry: bool = False) -> None:
-        """Have the present parameters evaluated."""
-        checkpoint = self._checkpoint()
-        if self._evaluator.request(checkpoint.averaged_parameters, hurry):
-            self._under_evaluation = checkpoint
-
-    def _take_evaluation(self) -> bool:
-        """Log an evaluation that has ended, keep its checkpoint if it is the best so far; return whether one has."""
-        evaluation, checkpoint = self._evaluator.poll(), self._under_evaluation
-        if evaluation is None or checkpoint is None:
-            return False
-        mean = self._last_evaluation = evaluation.result.mean
-        self._console.say(
-            f"Evaluation after {checkpoint.minutes:.1f} minutes: mean score {mean:.1f} "
-            f"of {len(evaluation.result.games)} games."
-        )
-        self._writer.write(evaluation_scalars(evaluation), checkpoint.steps, animation=evaluation.animation)
-        if self._best_evaluation is None or mean > self._best_evaluation:
-            try:
-                self._folder.save_best(replace(checkpoint, best_evaluation=mean))
-                self._best_evaluation = mean
-            except (OSError, ValueError) as error:
-                self._console.say(f"best.pt was NOT written: {error}")
-        return True
-
-    def _evaluate_last(self) -> None:
-        """Evaluate the last parameters, which are the fully annealed ones, before all others and in a hurry."""
-        self._console.say("Evaluating the last parameters; Ctrl-C skips it.")
-        self._take_evaluation()
-        self._evaluator.close()
-        self._request_evaluation(hurry=True)
-        deadline = time.monotonic() + LAST_EVALUATION_SECONDS
-        while not (taken := self._take_evaluation()) and not self._signals:
-            if not self._evaluator.busy or time.monotonic() >= deadline:
-                break
-            time.sleep(0.05)
-        if not taken and not self._signals:
-            why = self._evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
-            self._console.say(f"The last parameters were NOT evaluated: {why}")
-
-
-def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
-    """Return tags and values for TensorBoard."""
-    lengths = [game.episode_length for game in evaluation.result.games]
-    return {
-        "eval/mean_reward": evaluation.result.mean,
-        "eval/mean_ep_length": sum(lengths) / len(lengths),
-        "eval/truncated_games": sum(game.truncated for game in evaluation.result.games),
-        "eval/cpu_share": evaluation.cpu_share,
-    }
 
 
 def tree_memory_mb() -> float:

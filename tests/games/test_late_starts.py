@@ -1,7 +1,6 @@
 """Games that begin late go on exactly where earlier ones stood, and their scores are not counted."""
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ STAGES = (180.0, 405.0, 640.0)  # scores at the stages 1, 4, 10
 
 @pytest.fixture
 def game() -> AtariGame:
-    game = make_environment(BREAKOUT, seed=2)
+    game = make_environment(BREAKOUT.game, seed=2)
     assert isinstance(game, AtariGame)
     game.reset()
     return game
@@ -79,22 +78,22 @@ def play(games: GameBatch, steps: int) -> list[FinishedGame]:
 
 def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breakout_a3c.games.late_starts.stage_of", int)  # random play has one or two points
-    config = replace(BREAKOUT, late_starts=0.9)
-    games = GameBatch(config, make_environments(config, [2, 4]), seed=3)
+    config = BREAKOUT.replace(late_starts=0.9)
+    games = GameBatch(config, make_environments(config.game, [2, 4]), seed=3)
     games._late_starts._share = 1.0
     # Each game begins anew once, before the first point; then all of them begin late.
     assert 2 <= len(play(games, 1500)) <= 4
     assert games._began_late == [True, True]
-    other = GameBatch(config, make_environments(config, [6, 8]), seed=3)
+    other = GameBatch(config, make_environments(config.game, [6, 8]), seed=3)
     other.reset()
     other.restore(games.state())
     assert other._began_late == [True, True], "nor after a resume"
-    assert len(play(GameBatch(BREAKOUT, make_environments(BREAKOUT, [2, 4])), 1500)) > 8
+    assert len(play(GameBatch(BREAKOUT, make_environments(BREAKOUT.game, [2, 4])), 1500)) > 8
 
 
 def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -> None:
-    config = replace(BREAKOUT, late_starts=0.9)
-    games = GameBatch(config, make_environments(config, [2]), seed=3)
+    config = BREAKOUT.replace(late_starts=0.9)
+    games = GameBatch(config, make_environments(config.game, [2]), seed=3)
     games._late_starts._share = 1.0
     observations = games.reset()
     games._late_starts.see(0, games._environments[0], 177.0, 300)

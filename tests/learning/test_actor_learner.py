@@ -1,5 +1,4 @@
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing import Pipe
 from typing import Any
 
@@ -14,7 +13,7 @@ from breakout_a3c.learning.actor_learner import differentiate, learn
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses
 from breakout_a3c.learning.networks import ActorCritic, make_network
-from breakout_a3c.learning.reports import ReportSender, WorkerReport
+from breakout_a3c.learning.reports import LearnerReport, ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT, PRESETS
@@ -22,11 +21,11 @@ from breakout_a3c.processes.pipes import Inbox
 
 
 def make_shared(config: TrainConfig) -> SharedParameters:
-    torch.manual_seed(config.seed)
-    return SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    torch.manual_seed(config.upkeep.seed)
+    return SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
 
 
-def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerReport]]:
+def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[LearnerReport]]:
     """Run one actor-learner in this process to the end of the run."""
     shared = make_shared(config)
     reader, writer = Pipe(duplex=False)
@@ -35,15 +34,14 @@ def train_alone(config: TrainConfig) -> tuple[SharedParameters, list[WorkerRepor
     sender.close(b"")
     inbox, reports = Inbox(reader), []
     with suppress(EOFError):
-        while isinstance(report := inbox.receive(), WorkerReport):
+        while isinstance(report := inbox.receive(), LearnerReport):
             reports.append(report)
     return shared, reports
 
 
-ALONE = replace(
-    BREAKOUT,
+ALONE = BREAKOUT.replace(
     threads=1,
-    envs_per_thread=2,
+    envs=2,
     final_rollout_length=None,
     precision="float32",
     total_steps=100,
@@ -77,10 +75,10 @@ def share_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = replace(BREAKOUT, threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
-    config = replace(preset, total_steps=20 * 16 * preset.rollout_length)
+    preset = BREAKOUT.replace(threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
+    config = preset.replace(total_steps=20 * 16 * preset.returns.rollout_length)
     warm = share_of_units_alive(config, monkeypatch)
-    cold = share_of_units_alive(replace(config, warmup_updates=0, max_value_change=None), monkeypatch)
+    cold = share_of_units_alive(config.replace(warmup_updates=0, max_value_change=None), monkeypatch)
     assert len(warm) == len(cold) == 20
     assert warm[0] == cold[0] > 0.4
     assert warm[-1] > 0.85 * warm[0]
@@ -89,8 +87,8 @@ def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_one_worker_and_one_seed_give_identical_parameters(seed: int) -> None:
-    first, _ = train_alone(replace(ALONE, seed=seed))
-    second, _ = train_alone(replace(ALONE, seed=seed))
+    first, _ = train_alone(ALONE.replace(seed=seed))
+    second, _ = train_alone(ALONE.replace(seed=seed))
     assert torch.equal(first.parameters, second.parameters)
     assert torch.equal(first.square_average, second.square_average)
 
@@ -99,8 +97,8 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
     """Run one actor-learner in this process until ``steps`` are done or the run is."""
     count = SharedParameters.count
 
-    def count_and_stop(self: SharedParameters, worker_id: int, length: int, updated: bool, games: int) -> None:
-        count(self, worker_id, length, updated, games)
+    def count_and_stop(self: SharedParameters, learner_id: int, length: int, updated: bool, games: int) -> None:
+        count(self, learner_id, length, updated, games)
         if self.total_steps() >= steps:
             self.stop()
 
@@ -114,24 +112,24 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
 @pytest.mark.parametrize(
     "config",
     [
-        replace(ALONE, total_steps=2000, final_rollout_length=20),
-        replace(PRESETS["cartpole"], threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
-        replace(PRESETS["paper"], threads=1, total_steps=500, precision="float32"),
+        ALONE.replace(total_steps=2000, final_rollout_length=20),
+        PRESETS["cartpole"].replace(threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
+        PRESETS["paper"].replace(threads=1, total_steps=500, precision="float32"),
     ],
     ids=["breakout", "cartpole with adam", "paper"],
 )
 def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
-    assert config.total_steps is not None
+    assert config.schedule.total_steps is not None
     whole, first = make_shared(config), make_shared(config)
-    learn_until(config, whole, config.total_steps)
-    play_state = learn_until(config, first, config.total_steps // 2)
+    learn_until(config, whole, config.schedule.total_steps)
+    play_state = learn_until(config, first, config.schedule.total_steps // 2)
     assert first.total_steps() < whole.total_steps()
 
-    second = make_shared(replace(config, seed=99))
+    second = make_shared(config.replace(seed=99))
     second.parameters.copy_(first.parameters)
     averages = (first.square_average, first.gradient_average)
     second.restore(averages, (first.total_steps(), first.total_updates(), first.total_games()), first.minutes())
-    learn_until(config, second, config.total_steps, play_state)
+    learn_until(config, second, config.schedule.total_steps, play_state)
     assert second.total_steps() == whole.total_steps()
     assert second.total_games() == whole.total_games() > 0
     assert torch.equal(second.parameters, whole.parameters)
@@ -142,9 +140,9 @@ def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
 def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
     reduction: LossReduction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(ALONE, rollout_length=7, loss_reduction=reduction)
-    environments = make_environments(config, [1, 2])
-    network = make_network(config, environments[0])
+    config = ALONE.replace(rollout_length=7, loss_reduction=reduction)
+    environments = make_environments(config.game, [1, 2])
+    network = make_network(config.network, environments[0])
     local = LocalParameters(network)
     rollout = RolloutCollector(config, environments, seed=0).collect(network)
     advantages, returns = torch.randn(2, 7, 2)
@@ -161,11 +159,11 @@ def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
 
 
 def test_another_seed_gives_other_parameters() -> None:
-    assert not torch.equal(train_alone(ALONE)[0].parameters, train_alone(replace(ALONE, seed=2))[0].parameters)
+    assert not torch.equal(train_alone(ALONE)[0].parameters, train_alone(ALONE.replace(seed=2))[0].parameters)
 
 
 def test_the_paper_preset_learns_by_itself_too() -> None:
-    shared, _ = train_alone(replace(PRESETS["paper"], threads=1, total_steps=50, precision="float32"))
+    shared, _ = train_alone(PRESETS["paper"].replace(threads=1, total_steps=50, precision="float32"))
     assert 50 <= shared.total_steps() < 55, "a rollout has at most 5 steps and ends with the life"
     assert shared.total_updates() >= 10
 
@@ -178,7 +176,7 @@ def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyP
         return clean(self, gradient)
 
     monkeypatch.setattr(SharedParameters, "direction", refuse_nan)
-    config = replace(ALONE, value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
+    config = ALONE.replace(value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
     shared, reports = train_alone(config)
     assert torch.isfinite(shared.parameters).all()
     statistics = [report.statistics for report in reports if report.statistics]

@@ -1,7 +1,6 @@
 """The terms of the loss: values and gradients by hand, and the three faults of benchmarks/a2c_faults.py."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def make_losses(
     entropy_coef: float = 0.0,
     **changes: Any,
 ) -> Losses:
-    config = replace(PRESETS["breakout"], **({"value_coef": 0.0, "loss_reduction": "mean"} | changes))
+    config = PRESETS["breakout"].replace(**({"value_coef": 0.0, "loss_reduction": "mean"} | changes))
     return actor_critic_losses(logits, values, ACTIONS, advantages, returns, entropy_coef, config)
 
 

@@ -10,7 +10,7 @@ import torch
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.learning import reports
 from breakout_a3c.learning.losses import Losses
-from breakout_a3c.learning.reports import ReportSender, UpdateStatistics, WorkerReport, explained_variance
+from breakout_a3c.learning.reports import LearnerReport, ReportSender, UpdateStatistics, explained_variance
 from breakout_a3c.learning.step_limits import Change
 from breakout_a3c.processes.pipes import Inbox
 
@@ -28,10 +28,10 @@ def add(sender: ReportSender, value: float = 1.0, pushed: bool = True, games: in
     sender.add(pushed, losses, value, Change(0.25, 0.5), 3, ADVANTAGES, RETURNS, [GAME] * games)
 
 
-def received(reader: Connection) -> list[WorkerReport]:
+def received(reader: Connection) -> list[LearnerReport]:
     inbox, messages = Inbox(reader), []
     with suppress(EOFError):
-        while isinstance(message := inbox.receive(), WorkerReport):
+        while isinstance(message := inbox.receive(), LearnerReport):
             messages.append(message)
     return messages
 
@@ -49,7 +49,7 @@ def test_a_report_tells_of_updates_and_games() -> None:
     sender = ReportSender(4, writer)
     add(sender, 2.0, games=1)
     (report,) = received(reader)
-    assert report.worker_id == 4
+    assert report.learner_id == 4
     assert report.games == [GAME]
     assert report.statistics.means["train/value_loss"] == 2.0
     assert report.statistics.means["train/approx_kl"] == 0.25

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -65,7 +64,7 @@ ON, DEAD, CUT = Step(), Step(terminated=True), Step(truncated=True)
 
 
 def make_config(rollout_length: int, **changes: Any) -> TrainConfig:
-    return replace(PRESETS["cartpole"], rollout_length=rollout_length, **changes)
+    return PRESETS["cartpole"].replace(rollout_length=rollout_length, **changes)
 
 
 def make_policy() -> ActorCritic:
@@ -287,9 +286,9 @@ def test_dtypes_and_no_graph() -> None:
 
 
 def test_atari_observations_stay_bytes() -> None:
-    config = replace(PRESETS["breakout"], rollout_length=2)
-    environments = make_environments(config, [2, 4])
-    rollout = RolloutCollector(config, environments, seed=0).collect(make_network(config, environments[0]))
+    config = PRESETS["breakout"].replace(rollout_length=2)
+    environments = make_environments(config.game, [2, 4])
+    rollout = RolloutCollector(config, environments, seed=0).collect(make_network(config.network, environments[0]))
     assert rollout.observations.shape == (2, 2, 84, 84, 4)
     assert rollout.observations.dtype == torch.uint8
 
@@ -317,12 +316,12 @@ def test_the_policy_is_followed() -> None:
 
 @pytest.mark.parametrize("game", ["breakout", "cartpole"])
 def test_the_same_seed_gives_the_same_rollout(game: str) -> None:
-    config = replace(PRESETS[game], rollout_length=20, precision="float32")
+    config = PRESETS[game].replace(rollout_length=20, precision="float32")
 
     def rollout_of(action_seed: int, seeds: Sequence[int]) -> Rollout:
-        environments = make_environments(config, seeds)
+        environments = make_environments(config.game, seeds)
         torch.manual_seed(3)
-        network = make_network(config, environments[0])
+        network = make_network(config.network, environments[0])
         return RolloutCollector(config, environments, action_seed).collect(network)
 
     first, again = rollout_of(0, [2, 4]), rollout_of(0, [2, 4])
@@ -350,14 +349,14 @@ def test_training_seeds_are_reproducible() -> None:
 
 def test_the_network_fits_the_game() -> None:
     config = PRESETS["breakout"]
-    network = make_network(config, AtariGame("pong"))
+    network = make_network(config.network, AtariGame("pong"))
     assert network.num_actions == 6
-    assert make_network(PRESETS["cartpole"], ScriptedGame(ON)).num_actions == 2
+    assert make_network(PRESETS["cartpole"].network, ScriptedGame(ON)).num_actions == 2
 
 
 def test_rewards_are_scaled_after_they_are_clipped() -> None:
     for clip, expected in ((True, [0.5, 0.0, -0.5]), (False, [2.0, 0.0, -3.5])):
-        config = replace(PRESETS["breakout"], clip_rewards=clip, reward_scale=0.5)
+        config = PRESETS["breakout"].replace(clip_rewards=clip, reward_scale=0.5)
         games = GameBatch(config, [ScriptedGame(Step(4.0), Step(0.0), Step(-7.0, terminated=True))])
         observations = games.reset()
         assert [float(games.step([0], observations).rewards[0]) for _ in range(3)] == expected
@@ -366,10 +365,10 @@ def test_rewards_are_scaled_after_they_are_clipped() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_games_played_by_threads_are_the_same_games(threads: int) -> None:
-    config = replace(PRESETS["breakout"], precision="float32")
+    config = PRESETS["breakout"].replace(precision="float32")
     outcomes = []
     for number in (1, threads):
-        games = GameBatch(config, make_environments(config, [2, 4, 6, 8, 10]), number)
+        games = GameBatch(config, make_environments(config.game, [2, 4, 6, 8, 10]), number)
         observations = games.reset()
         choices = np.random.default_rng(0).integers(3, size=(60, 5)).tolist()
         rows = []
@@ -401,5 +400,5 @@ def test_only_the_one_learner_of_a2c_plays_with_threads(
     changes: dict[str, Any], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    assert game_threads(replace(PRESETS["breakout"], **changes)) == expected
-    assert game_threads(replace(PRESETS["cartpole"], algorithm="a2c")) == 1
+    assert game_threads(PRESETS["breakout"].replace(**changes)) == expected
+    assert game_threads(PRESETS["cartpole"].replace(algorithm="a2c")) == 1

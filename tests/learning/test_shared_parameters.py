@@ -3,7 +3,6 @@
 import copy
 import math
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from breakout_a3c.learning.networks import ActorCritic, ConvTrunk
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import PRESETS
 
-CONFIG = replace(PRESETS["cartpole"], threads=3, rmsprop_alpha=0.9, rmsprop_eps=0.01)
+CONFIG = PRESETS["cartpole"].replace(threads=3, square_decay=0.9, optimizer_eps=0.01)
 NOTHING = torch.zeros(0)
 START, FIRST, SECOND = [1.0, -2.0, 0.5], [0.3, -4.0, 0.0], [0.0, 2.0, 1.0]
 LEARNING_RATE = 0.05
@@ -66,7 +65,7 @@ def adam_by_hand(gradients: list[list[float]]) -> tuple[list[float], list[float]
 
 
 def test_three_updates_of_adam_by_hand() -> None:
-    shared = SharedParameters(torch.tensor(START), replace(CONFIG, optimizer="adam", adam_beta1=0.8))
+    shared = SharedParameters(torch.tensor(START), CONFIG.replace(optimizer="adam", adam_beta1=0.8))
     gradients: list[list[float]] = []
     for gradient in (FIRST, SECOND, [0.0, 0.0, 0.0]):
         gradients.append(gradient)
@@ -74,22 +73,22 @@ def test_three_updates_of_adam_by_hand() -> None:
         shared.count(0, steps=5, updated=True, games=0)
         theta, m, v = adam_by_hand(gradients)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
-        torch.testing.assert_close(shared.gradient_average, torch.tensor(m))
-        torch.testing.assert_close(shared.square_average, torch.tensor(v))
+        torch.testing.assert_close(shared.optimizer.gradient_average, torch.tensor(m))
+        torch.testing.assert_close(shared.optimizer.square_average, torch.tensor(v))
 
 
 @pytest.mark.parametrize(("saved", "expected"), [([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]), ([], [0.0, 0.0, 0.0])])
 def test_adams_mean_gradient_is_restored_or_begins_anew(saved: list[float], expected: list[float]) -> None:
-    shared = SharedParameters(torch.tensor(START), replace(CONFIG, optimizer="adam"))
+    shared = SharedParameters(torch.tensor(START), CONFIG.replace(optimizer="adam"))
     shared.restore((torch.ones(3), torch.tensor(saved)), (10, 2, 1), minutes=0.0)
-    torch.testing.assert_close(shared.gradient_average, torch.tensor(expected))
+    torch.testing.assert_close(shared.optimizer.gradient_average, torch.tensor(expected))
 
 
 @pytest.mark.parametrize("inside_root", [False, True])
 @pytest.mark.parametrize("second", [SECOND, [0.0, 0.0, 0.0]], ids=["another gradient", "no gradient"])
 def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
     """A first gradient that is left in the second update is the bug of the public A3Cs."""
-    shared = SharedParameters(torch.tensor(START), replace(CONFIG, rmsprop_eps_inside_root=inside_root))
+    shared = SharedParameters(torch.tensor(START), CONFIG.replace(rmsprop_eps_inside_root=inside_root))
     gradients: list[list[float]] = []
     for gradient in (FIRST, second):
         gradients.append(gradient)
@@ -97,12 +96,12 @@ def test_two_updates_by_hand(inside_root: bool, second: list[float]) -> None:
         shared.count(len(gradients) - 1, steps=5, updated=True, games=0)
         theta, g = rmsprop_by_hand(gradients, inside_root)
         torch.testing.assert_close(shared.parameters, torch.tensor(theta))
-        torch.testing.assert_close(shared.square_average, torch.tensor(g))
+        torch.testing.assert_close(shared.optimizer.square_average, torch.tensor(g))
 
 
 def test_the_first_step_is_no_longer_than_the_learning_rate() -> None:
     """Uncorrected, the mean square of the start would make it 1 / sqrt(1 - alpha) times as long."""
-    shared = SharedParameters(torch.tensor(START), replace(CONFIG, rmsprop_alpha=0.99, rmsprop_eps=1e-8))
+    shared = SharedParameters(torch.tensor(START), CONFIG.replace(square_decay=0.99, optimizer_eps=1e-8))
     update(shared, torch.tensor([1e-3, -1.0, 100.0]))
     expected = torch.tensor(START) - LEARNING_RATE * torch.tensor([1.0, -1.0, 1.0])
     torch.testing.assert_close(shared.parameters, expected)
@@ -297,8 +296,8 @@ def test_parameters_of_another_kind_are_refused(wrong: Tensor) -> None:
 
 def test_counters_are_sums_of_one_slot_a_worker() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    for worker_id, steps, updated, games in ((0, 40, True, 0), (2, 7, False, 1), (2, 3, True, 2)):
-        shared.count(worker_id, steps, updated, games)
+    for learner_id, steps, updated, games in ((0, 40, True, 0), (2, 7, False, 1), (2, 3, True, 2)):
+        shared.count(learner_id, steps, updated, games)
     counters = (shared.steps, shared.updates, shared.games)
     assert [counter.tolist() for counter in counters] == [[40, 0, 10], [1, 0, 1], [0, 0, 3]]
     assert (shared.total_steps(), shared.total_updates(), shared.total_games()) == (50, 2, 3)
@@ -320,7 +319,7 @@ def test_a_restored_run_goes_on_with_its_counts(counts: tuple[int, int, int]) ->
     shared.count(1, 5, True, 1)
     shared.restore((torch.tensor([1.0, 4.0, 9.0]), NOTHING), counts, minutes=2.0)
     assert totals(shared) == counts
-    assert shared.square_average.tolist() == [1.0, 4.0, 9.0]
+    assert shared.optimizer.square_average.tolist() == [1.0, 4.0, 9.0]
     shared.count(2, 7, True, 1)
     assert totals(shared) == (counts[0] + 7, counts[1] + 1, counts[2] + 1)
     assert all(value.is_shared() for value in vars(shared).values() if isinstance(value, Tensor))
@@ -333,7 +332,7 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
     assert shared.minutes() == pytest.approx(0.0, abs=1e-6)
     now += 90
     assert shared.minutes() == pytest.approx(1.5)
-    shared.restore((shared.square_average, NOTHING), (0, 0, 0), minutes=100.0)
+    shared.restore((shared.optimizer.square_average, NOTHING), (0, 0, 0), minutes=100.0)
     now += 60
     assert shared.minutes() == pytest.approx(101.0)
 
@@ -348,8 +347,8 @@ def test_the_clock_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_progress_is_by_steps_minutes_and_games(limits: dict[str, Any], expected: float) -> None:
-    shared = SharedParameters(torch.tensor(START), replace(CONFIG, **limits))
-    shared.restore((shared.square_average, NOTHING), (250, 0, 90), minutes=50.0)
+    shared = SharedParameters(torch.tensor(START), CONFIG.replace(**limits))
+    shared.restore((shared.optimizer.square_average, NOTHING), (250, 0, 90), minutes=50.0)
     assert shared.progress() == pytest.approx(expected, abs=1e-3)
 
 

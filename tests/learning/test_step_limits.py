@@ -1,7 +1,6 @@
 """What a trusted step does to policy and values."""
 
 import math
-from dataclasses import replace
 from multiprocessing import Pipe
 from typing import Any
 
@@ -18,18 +17,16 @@ from breakout_a3c.learning.networks import ActorCritic, make_network
 from breakout_a3c.learning.reports import ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
-from breakout_a3c.learning.step_limits import Change, change_since, sample_of, trusted_step
+from breakout_a3c.learning.step_limits import Change, change_since, limit_step, sample_of
 from breakout_a3c.presets import BREAKOUT
 
-CONFIG = replace(
-    BREAKOUT, threads=1, envs_per_thread=4, final_rollout_length=None, precision="float32", eval_minutes=0.0
-)
+CONFIG = BREAKOUT.replace(threads=1, envs=4, final_rollout_length=None, precision="float32", eval_minutes=0.0)
 
 
 def play(config: TrainConfig) -> tuple[ActorCritic, Rollout]:
     torch.manual_seed(0)
-    environments = make_environments(config, [2 * game for game in range(config.games_each)])
-    network = make_network(config, environments[0])
+    environments = make_environments(config.game, [2 * game for game in range(config.learners.envs)])
+    network = make_network(config.network, environments[0])
     return network, RolloutCollector(config, environments, seed=0).collect(network)
 
 
@@ -41,7 +38,7 @@ def test_the_network_that_played_has_not_changed() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("length", [5, 20], ids=["all", "a sample"])
 def test_the_change_by_hand(length: int) -> None:
-    network, rollout = play(replace(CONFIG, rollout_length=length))
+    network, rollout = play(CONFIG.replace(rollout_length=length))
     observations = rollout.observations.flatten(0, 1)[sample_of(4 * length)]
     assert len(observations) == min(4 * length, 32)
     before, values_before = network(observations)[0].softmax(1), network(observations)[1]
@@ -79,8 +76,8 @@ def test_a_step_is_shortened_to_stay_within_both_limits(
     parameters = local.float32_parameters()
     monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: Change(0.25, 0.8))
     step = torch.full_like(parameters, 0.01)
-    config = replace(CONFIG, max_kl=max_kl, max_value_change=max_value_change)
-    trusted, change = trusted_step(step, parameters, network, local, rollout, config)
+    config = CONFIG.replace(max_kl=max_kl, max_value_change=max_value_change)
+    trusted, change = limit_step(step, parameters, network, local, rollout, config)
     torch.testing.assert_close(trusted, share * step)
     assert change == (0.25, 0.8)
     assert torch.equal(local.float32_parameters(), parameters - step), "the whole step is tried"
@@ -89,7 +86,7 @@ def test_a_step_is_shortened_to_stay_within_both_limits(
 def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Train; return by how much each update changed the policy, measured after its push."""
     torch.manual_seed(0)
-    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    shared = SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
     found: list[float] = []
     seen: list[tuple[ActorCritic, LocalParameters, Rollout]] = []
     differentiate, push = actor_learner.differentiate, SharedParameters.push
@@ -115,8 +112,8 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("change", [Change(math.nan, 0.0), Change(0.0, math.inf)])
 def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: change)
-    config = replace(CONFIG, total_steps=100)
-    shared = SharedParameters.of_network(make_network(config, make_environments(config, [0])[0]), config)
+    config = CONFIG.replace(total_steps=100)
+    shared = SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
     before = shared.parameters.clone()
     reader, writer = Pipe(duplex=False)
     with reader:
@@ -126,12 +123,12 @@ def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(change: Change, mon
 
 
 def test_no_update_goes_much_beyond_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(
-        CONFIG, learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, max_value_change=None, total_steps=400
+    config = CONFIG.replace(
+        learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, max_value_change=None, total_steps=400
     )
     with monkeypatch.context() as patch:
-        free = divergence_of_updates(replace(config, max_kl=None), patch)
-    trusted = divergence_of_updates(replace(config, max_kl=1e-3), monkeypatch)
+        free = divergence_of_updates(config.replace(max_kl=None), patch)
+    trusted = divergence_of_updates(config.replace(max_kl=1e-3), monkeypatch)
     assert len(free) == len(trusted) == 20
     # Where a step leads far away, the divergence grows with less than its square, and what is left is too long.
     assert sum(kl < 1.5e-3 for kl in trusted) >= 15

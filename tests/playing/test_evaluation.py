@@ -18,7 +18,7 @@ from breakout_a3c.playing import evaluation
 from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, action_generator, choose_actions, evaluate
 from breakout_a3c.presets import PRESETS
 
-CONFIG = replace(PRESETS["breakout"], precision="float32")
+CONFIG = PRESETS["breakout"].replace(precision="float32")
 EPISODES = 6
 
 
@@ -58,7 +58,7 @@ def test_games_stand_in_the_order_of_their_seeds() -> None:
     """Each is played here by itself, from its own seed; short ones do not come first."""
     network, games = make_network(), []
     for seed in Protocol(episodes=EPISODES).game_seeds():
-        environment, generator = make_environment(CONFIG), action_generator(seed)
+        environment, generator = make_environment(CONFIG.game), action_generator(seed)
         observation, _ = environment.reset(seed=seed)
         score, length, terminated = 0.0, 0, False
         while not terminated:
@@ -111,7 +111,7 @@ def test_a_game_is_truncated_at_the_cap_and_said_so() -> None:
 
 
 def test_the_cap_and_stickiness_are_the_protocols_not_the_trainings() -> None:
-    config = replace(CONFIG, max_episode_frames=100, max_noops=0, sticky=1.0)
+    config = CONFIG.replace(max_episode_frames=100, max_noops=0, sticky=1.0)
     assert evaluate(make_network(), config, Protocol(episodes=2)).games == sampled().games[:2]
     sticky = evaluate(make_network(), CONFIG, Protocol(episodes=2, sticky=0.25))
     assert sticky.games != sampled().games[:2]

@@ -29,7 +29,7 @@ def test_the_games_are_those_of_one_process(
     agent, protocol = load_agent(checkpoint_path), Protocol(episodes=episodes)
     seen: list[int] = []
     result = evaluate_on_all_cores(context, agent, protocol, lambda played: seen.append(len(played)))
-    assert result == evaluate(agent.network, agent.checkpoint.config, protocol)
+    assert result == evaluate(agent.network, agent.checkpoint.config.game, protocol)
     assert seen == list(range(1, episodes + 1))
 
 
@@ -47,6 +47,6 @@ def test_a_player_that_is_killed_ends_the_evaluation(context: Context, checkpoin
 
 def test_an_error_in_a_player_is_shown(context: Context, checkpoint_path: Path) -> None:
     agent = load_agent(checkpoint_path)
-    broken = replace(agent.checkpoint, config=replace(agent.checkpoint.config, game="brakeout"))
+    broken = replace(agent.checkpoint, config=agent.checkpoint.config.replace(game="brakeout", symmetric=False))
     with pytest.raises(RuntimeError, match="did you mean breakout"):
         evaluate_on_all_cores(context, replace(agent, checkpoint=broken), Protocol(episodes=2), lambda played: None)

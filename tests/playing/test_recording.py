@@ -29,7 +29,7 @@ GIF_STRIDE = 3  # 60 frames per second to 20
 @pytest.fixture(scope="module")
 def scenes(checkpoint_path: Path) -> list[Scene]:
     agent = load_agent(checkpoint_path)
-    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1))
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1))
     return list(islice(player.play(0), FRAMES))
 
 

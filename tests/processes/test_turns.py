@@ -1,6 +1,5 @@
 import os
 import time
-from dataclasses import replace
 
 import pytest
 import torch
@@ -15,21 +14,21 @@ from tests.starting import START_METHOD
 HOLD_SECONDS = 0.005
 
 
-def take_turns(turns: Turns, counts: Tensor, inside: Tensor, most_inside: Tensor, worker_id: int) -> None:
+def take_turns(turns: Turns, counts: Tensor, inside: Tensor, most_inside: Tensor, learner_id: int) -> None:
     """Count turns for ever, and how many others of the same core have theirs meanwhile."""
-    same_core = slice(worker_id % 2, None, 2)
+    same_core = slice(learner_id % 2, None, 2)
     while True:
-        with turns.wait(worker_id):
-            inside[worker_id] = 1
+        with turns.wait(learner_id):
+            inside[learner_id] = 1
             time.sleep(HOLD_SECONDS)
-            most_inside[worker_id] = max(int(most_inside[worker_id]), int(inside[same_core].sum()))
-            counts[worker_id] += 1
-            inside[worker_id] = 0
+            most_inside[learner_id] = max(int(most_inside[learner_id]), int(inside[same_core].sum()))
+            counts[learner_id] += 1
+            inside[learner_id] = 0
 
 
-def hold(turns: Turns, counts: Tensor, worker_id: int) -> None:
-    with turns.wait(worker_id):
-        counts[worker_id] += 1
+def hold(turns: Turns, counts: Tensor, learner_id: int) -> None:
+    with turns.wait(learner_id):
+        counts[learner_id] += 1
         time.sleep(1000)
 
 
@@ -89,7 +88,7 @@ def test_with_a_core_for_each_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_turns_tell_the_progress_and_end_with_the_run() -> None:
-    shared = SharedParameters(torch.zeros(3), replace(BREAKOUT, total_steps=100))
+    shared = SharedParameters(torch.zeros(3), BREAKOUT.replace(total_steps=100))
     told = []
     for progress in shared.turns(0):
         told.append(progress)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ def test_every_fault_of_the_a2c_can_be_put_back(name: str, monkeypatch: pytest.M
     monkeypatch.setattr(actor_learner, "actor_critic_losses", actor_learner.actor_critic_losses)
     monkeypatch.setattr(rollout, "PART_STEPS", rollout.PART_STEPS)
     loss, config = a2c_faults.CASES[name]
-    scores = a2c_faults.learn(loss, replace(config, total_steps=2000))
+    scores = a2c_faults.learn(loss, config.replace(total_steps=2000))
     assert len(scores) > 10, "each of its 40 games has some 22 steps"
 
 

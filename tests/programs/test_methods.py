@@ -55,8 +55,8 @@ def test_the_two_ends_learn_cartpole(preset: str, at_least: float, tmp_path: Pat
 @pytest.mark.slow
 def test_the_settings_of_the_notebook_learn(tmp_path: Path) -> None:
     """Adam, one-step targets, smooth L1, rewards over 100, a limit in games: its scores reached 160 of 200."""
-    options = ["--preset", "cartpole", "--envs-per-thread", 1, "--gae-lambda", 0, "--gamma", 0.98]
-    options += ["--optimizer", "adam", "--learning-rate", 2e-4, "--rmsprop-alpha", 0.99, "--rmsprop-eps", 1e-8]
+    options = ["--preset", "cartpole", "--envs", 1, "--gae-lambda", 0, "--gamma", 0.98]
+    options += ["--optimizer", "adam", "--learning-rate", 2e-4, "--square-decay", 0.99, "--optimizer-eps", 1e-8]
     options += ["--value-loss", "smooth-l1", "--value-coef", 1, "--reward-scale", 0.01, "--entropy-coef", 0]
     options += ["--final-entropy-coef", 0, "--max-episodes", 3000, "--total-steps", "none"]
     train(tmp_path, *options)

@@ -149,7 +149,7 @@ def test_without_checkpoints_the_published_model_plays(tmp_path: Path, monkeypat
     model = play.default_model()
     assert model == ROOT / "models" / "breakout.safetensors"
     agent = load_agent(model)
-    scenes = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1)).play(0)
+    scenes = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1)).play(0)
     assert any(scene.score > 40 for scene in itertools.islice(scenes, 8000)), "a person scores 30 in a whole game"
 
 
@@ -165,8 +165,8 @@ def test_help_names_what_there_is_and_needs_no_torch() -> None:
 def test_the_games_shown_are_those_of_the_evaluation(checkpoint_path: Path, greedy: bool) -> None:
     agent = load_agent(checkpoint_path)
     protocol = Protocol(episodes=2, seed=5, greedy=greedy, sticky=0.25, max_episode_frames=2000)
-    result = evaluate(agent.network, agent.checkpoint.config, protocol)
-    player = Player(agent.network, agent.checkpoint.config, protocol)
+    result = evaluate(agent.network, agent.checkpoint.config.game, protocol)
+    player = Player(agent.network, agent.checkpoint.config.game, protocol)
     for game in (1, 0):  # in any order
         *_, last = player.play(game)
         assert last.score == result.games[game].episode_return
@@ -179,7 +179,7 @@ def test_the_games_shown_are_those_of_the_evaluation(checkpoint_path: Path, gree
 
 def test_every_frame_of_the_emulator_is_shown(checkpoint_path: Path) -> None:
     agent = load_agent(checkpoint_path)
-    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1, max_episode_frames=2000))
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1, max_episode_frames=2000))
     scenes = list(player.play(0))
     frames = [sum(scene.step == step for scene in scenes) for step in range(1, scenes[-1].step + 1)]
     assert set(frames[:-1]) == {4, 5}  # 5 where FIRE serves the next ball
@@ -192,7 +192,7 @@ def test_every_frame_of_the_emulator_is_shown(checkpoint_path: Path) -> None:
 def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     agent = load_agent(checkpoint_path)
-    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1, max_episode_frames=1000))
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1, max_episode_frames=1000))
     with Window(Controls()) as window:
         for _ in range(3):
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))
@@ -203,7 +203,7 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(("held", "played"), [("RIGHT", 1), ("LEFT", 2), ("", 0), ("UP", 0)])
 def test_a_person_can_take_over_and_give_back(checkpoint_path: Path, held: str, played: int) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
-    player = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls)
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
     alone = [scene.action for scene in itertools.islice(player.play(0), 240)]
     game = player.play(0)
     before = [scene.action for scene in itertools.islice(game, 40)]
@@ -218,7 +218,7 @@ def test_a_person_can_take_over_and_give_back(checkpoint_path: Path, held: str, 
 
 def test_greedy_can_be_switched_while_it_plays(checkpoint_path: Path) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
-    game = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls).play(0)
+    game = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls).play(0)
     next(game)
     controls.greedy = True
     scenes = list(itertools.islice(game, 100))[4:]
@@ -228,7 +228,7 @@ def test_greedy_can_be_switched_while_it_plays(checkpoint_path: Path) -> None:
 
 def test_what_the_network_sees_is_shown_when_asked_for(checkpoint_path: Path) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
-    game = Player(agent.network, agent.checkpoint.config, Protocol(episodes=1), controls).play(0)
+    game = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls).play(0)
     plain = next(game)
     controls.frames = controls.saliency = True
     *_, insight = itertools.islice(game, 8)
@@ -243,8 +243,8 @@ def test_what_the_network_sees_is_shown_when_asked_for(checkpoint_path: Path) ->
 def test_a_paused_picture_shows_what_is_switched_on(checkpoint_path: Path) -> None:
     agent, seen, paused = load_agent(checkpoint_path), Controls(frames=True, saliency=True), Controls(paused=True)
     config, protocol = agent.checkpoint.config, Protocol(episodes=1)
-    *_, expected = itertools.islice(Player(agent.network, config, protocol, seen).play(0), 30)
-    game = Player(agent.network, config, protocol, paused).play(0)
+    *_, expected = itertools.islice(Player(agent.network, config.game, protocol, seen).play(0), 30)
+    game = Player(agent.network, config.game, protocol, paused).play(0)
     *_, plain = itertools.islice(game, 30)
     assert paused.advance(game, plain, 1 / 60) is plain
     paused.frames = paused.saliency = paused.greedy = True

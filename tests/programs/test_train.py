@@ -28,7 +28,7 @@ from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 from tests.starting import IMPORTS_CPU_SECONDS, IMPORTS_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[2] / "train.py"
-SMALL = ["--threads", "2", "--envs-per-thread", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
+SMALL = ["--threads", "2", "--envs", "2", "--final-rollout-length", "none", "--eval-minutes", "0"]
 SMALL += ["--start-method", START_METHOD]
 EVALUATED = ["--eval-minutes", "0.01", "--eval-episodes", "1"]
 GONE_SECONDS = 5.0
@@ -129,7 +129,7 @@ def test_a_training_ends_with_a_checkpoint(trained: tuple[Path, str]) -> None:
     assert checkpoint.updates == pytest.approx(checkpoint.steps / 10, rel=0.01)
     assert checkpoint.games > 0
     assert 0.5 <= checkpoint.minutes < 0.7
-    assert checkpoint.config.threads == 2
+    assert checkpoint.config.learners.threads == 2
     assert len(list((folder / "checkpoints" / "first").glob("step_*.pt"))) == 2
     assert f"{checkpoint.steps:,} agent steps" in output
 
@@ -195,7 +195,7 @@ def test_last_parameters_that_could_not_be_evaluated_are_told_of(
         monkeypatch.setattr(trainer, "LAST_EVALUATION_SECONDS", 0.0)
     else:
         monkeypatch.setattr(evaluator, "start_process", refuse)
-    config = replace(PRESETS["cartpole"], threads=1, envs_per_thread=2, total_steps=200, eval_minutes=5.0)
+    config = PRESETS["cartpole"].replace(threads=1, envs=2, total_steps=200, eval_minutes=5.0)
     plan = TrainingPlan(config, "run", tmp_path / "checkpoints", tmp_path / "runs")
     assert trainer.Trainer(plan, process_context(START_METHOD)).run() == 0
     assert f"The last parameters were NOT evaluated: {why}" in said
@@ -219,13 +219,15 @@ def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> N
     assert after.updates > before.updates
     assert after.games >= before.games
     assert after.minutes == pytest.approx(minutes, abs=0.1)
-    assert after.config.seed == before.config.seed
+    assert after.config.upkeep.seed == before.config.upkeep.seed
     assert "3 actor-learners" in output
     steps = [point.step for point in scalars(folder, "first").Scalars("async/updates")]
     assert steps == sorted(steps)
     assert steps[0] < before.steps < steps[-1]
     rates = [point for point in scalars(folder, "first").Scalars("train/learning_rate") if point.step > before.steps]
-    assert rates[0].value <= before.config.learning_rate * (1 - before.minutes / minutes), "the schedule goes on"
+    assert rates[0].value <= before.config.optimizer.learning_rate * (1 - before.minutes / minutes), (
+        "the schedule goes on"
+    )
 
 
 def test_a_resumed_run_keeps_what_it_kept(tmp_path: Path) -> None:
@@ -278,7 +280,7 @@ def test_a_resumed_run_begins_where_it_stopped(trained: tuple[Path, str]) -> Non
     checkpoint = load_checkpoint(next((trained[0] / "checkpoints" / "first").glob("step_*.pt")))
     shared = initial_parameters(TrainingPlan(checkpoint.config, "first", Path(), Path(), resume=checkpoint))
     assert torch.equal(shared.parameters, checkpoint.parameters)
-    assert torch.equal(shared.square_average, checkpoint.square_average)
+    assert torch.equal(shared.optimizer.square_average, checkpoint.square_average)
     assert (shared.total_steps(), shared.total_updates()) == (checkpoint.steps, checkpoint.updates)
     assert shared.minutes() == pytest.approx(checkpoint.minutes, abs=0.01)
 
@@ -324,7 +326,7 @@ def test_the_commands_at_the_end_are_those_of_this_run(tmp_path: Path) -> None:
 
 
 def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> None:
-    training = start(tmp_path, "--envs-per-thread", "64")
+    training = start(tmp_path, "--envs", "64")
     assert training.stdout is not None
     while "Ctrl-C" not in training.stdout.readline():
         pass

@@ -22,7 +22,7 @@ from breakout_a3c.saving.run_folder import RunFolder
 def small_checkpoint(steps: int = 1000) -> Checkpoint:
     generator = torch.Generator().manual_seed(steps)
     return Checkpoint(
-        config=replace(PRESETS["cartpole"], seed=7),
+        config=PRESETS["cartpole"].replace(seed=7),
         run="small",
         parameters=torch.randn(500, generator=generator),
         averaged_parameters=torch.randn(500, generator=generator),

@@ -49,7 +49,7 @@ def test_an_agent_plays_in_bf16_only_if_it_was_trained_so_and_the_cpu_has_it(
     trained: str, hardware: bool, checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
-    config = replace(checkpoint.config, precision="auto")
+    config = checkpoint.config.replace(precision="auto")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware})
     agent = build_agent(replace(checkpoint, config=config, precision=trained), checkpoint_path)
     found = {parameter.dtype for parameter in agent.network.trunks.parameters()}

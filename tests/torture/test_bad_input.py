@@ -5,32 +5,31 @@ import random
 import socket
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import SETTINGS, option_name
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.published import save_model
 from tests.saving.test_checkpoints import write_bare_tensor, write_other_program, write_pickle, write_torch_pickle
-from tests.test_config import option_of, out_of_range
+from tests.test_config import out_of_range
 from tests.torture.programs import Outcome, Programs
 
 
 def wrong_options() -> list[tuple[str, ...]]:
     """Return for each option a value of a wrong type, those just out of its range, and what contradicts it."""
     cases = []
-    for spec in fields(TrainConfig):
+    for name, (_, spec) in SETTINGS.items():
         if spec.type is bool:
-            cases.append((option_of(spec.name), "False"))
+            cases.append((option_name(name), "False"))
         elif spec.type is not str:
-            cases += [(option_of(spec.name), word) for word in ("many", "nan", "1e999", "")]
-    cases += [(option_of(name), str(value)) for name, value in out_of_range()]
+            cases += [(option_name(name), word) for word in ("many", "nan", "1e999", "")]
+    cases += [(option_name(name), str(value)) for name, value in out_of_range()]
     return [
         *cases,
         ("--game", "combat"),
@@ -39,7 +38,7 @@ def wrong_options() -> list[tuple[str, ...]]:
         ("--optimizer", "adam", "--rmsprop-eps-inside-root"),
         ("--sticky", "0.25", "--preset", "cartpole"),
         ("--envs", "8"),
-        ("--envs-per-thread", "8", "--algorithm", "a2c"),
+        ("--envs", "8", "--algorithm", "a2c"),
         ("--adam-beta1", "0.5"),
         ("--resume", "kept.pt", "--run", "other"),
         ("--resume", "kept.pt", "--preset", "paper"),
@@ -175,7 +174,8 @@ def test_wrong_options_are_refused(programs: Programs, kept: dict[Path, bytes], 
 
 def test_every_option_is_among_the_wrong_ones() -> None:
     tried = {arguments[0] for arguments in wrong_options()}
-    assert {option_of(spec.name) for spec in fields(TrainConfig) if get_args(spec.type) or spec.type is not str} < tried
+    typed = {name for name, (_, spec) in SETTINGS.items() if spec.type is not str}
+    assert {option_name(name) for name in typed} < tried
 
 
 @pytest.mark.parametrize("arguments", PLAY_MISTAKES, ids=" ".join)

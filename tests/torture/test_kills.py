@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -38,14 +37,14 @@ from tests.programs.test_train import (
 from tests.starting import START_METHOD
 from tests.torture.effort import rounds
 
-CONFIG = replace(BREAKOUT, threads=4, envs_per_thread=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
-STEPS_AN_UPDATE = CONFIG.envs_per_thread * CONFIG.rollout_length
+CONFIG = BREAKOUT.replace(threads=4, envs=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
+STEPS_AN_UPDATE = CONFIG.learners.envs * CONFIG.returns.rollout_length
 BLOCKED_SECONDS = 60.0
 AT_WORK_CPU_SECONDS = 1.0  # by then its games are loaded
 
 
 def shared_parameters() -> SharedParameters:
-    return SharedParameters.of_network(make_network(CONFIG, make_environment(CONFIG)), CONFIG)
+    return SharedParameters.of_network(make_network(CONFIG.network, make_environment(CONFIG.game)), CONFIG)
 
 
 class Heard:
@@ -78,12 +77,12 @@ def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> No
     supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared)
     supervisor.start()
     heard = Heard(supervisor, shared)
-    everyone = list(range(CONFIG.threads))
+    everyone = list(range(CONFIG.learners.threads))
     try:
         while supervisor.deaths < rounds(2, 50):
             heard.until_updated(everyone)
             time.sleep(chance.uniform(0, 0.3))
-            victim = chance.randrange(CONFIG.threads)
+            victim = chance.randrange(CONFIG.learners.threads)
             # The newest is last. One in four is killed again while it starts.
             os.kill(supervisor.process_ids()[victim], signal.SIGKILL)
             heard.until_dead(supervisor.deaths + 1)
@@ -91,17 +90,17 @@ def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> No
                 time.sleep(chance.uniform(0, 0.3))
                 os.kill(supervisor.process_ids()[-1], signal.SIGKILL)
                 heard.until_dead(supervisor.deaths + 1)
-            assert supervisor.alive == CONFIG.threads
+            assert supervisor.alive == CONFIG.learners.threads
         heard.until_updated(everyone)
     finally:
         heard.games += sum(len(report.games) for report in supervisor.stop())
     counted_but_not_pushed = shared.total_steps() - shared.total_updates() * STEPS_AN_UPDATE
     assert 0 <= counted_but_not_pushed <= supervisor.deaths * STEPS_AN_UPDATE
     # What had ended half a second before a kill may not have been told of yet.
-    untold = 3 * supervisor.deaths * CONFIG.envs_per_thread
+    untold = 3 * supervisor.deaths * CONFIG.learners.envs
     assert shared.total_games() - untold <= heard.games <= shared.total_games()
     assert torch.isfinite(shared.parameters).all()
-    assert (shared.square_average >= 0).all()
+    assert (shared.optimizer.square_average >= 0).all()
 
 
 @pytest.mark.torture

@@ -82,7 +82,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
 
 
 def test_a_training_stops_and_goes_on_under_spawn(watched: Watched) -> None:
-    assert watched.stopped.config.start_method == watched.resumed.config.start_method == "spawn"
+    assert watched.stopped.config.upkeep.start_method == watched.resumed.config.upkeep.start_method == "spawn"
     assert watched.stopped.run == watched.resumed.run
     assert watched.stopped.steps < watched.stopped.steps + 200 <= watched.resumed.steps
     assert watched.resumed.updates > watched.stopped.updates

@@ -2,7 +2,6 @@
 
 import random
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,13 +21,13 @@ from breakout_a3c.training.supervisor import Supervisor
 from tests.starting import IMPORTS_SECONDS, START_METHOD
 from tests.torture.effort import rounds
 
-CONFIG = replace(BREAKOUT, threads=4, envs_per_thread=2, total_steps=None)
+CONFIG = BREAKOUT.replace(threads=4, envs=2, total_steps=None)
 SECONDS = 60.0 + 2 * IMPORTS_SECONDS
 
 
 @pytest.fixture(scope="module")
 def whole() -> bytes:
-    return RolloutCollector(CONFIG, make_environments(CONFIG, [0, 2]), 0).state()
+    return RolloutCollector(CONFIG, make_environments(CONFIG.game, [0, 2]), 0).state()
 
 
 def any_array(like: NDArray[np.generic], chance: random.Random) -> NDArray[np.generic]:
@@ -59,10 +58,10 @@ def damaged(whole: bytes, chance: random.Random) -> Tensor:
 
 
 def test_games_that_stand_nowhere_cost_a_start_at_most(whole: bytes, chance: random.Random) -> None:
-    network = make_network(CONFIG, make_environments(CONFIG, [0])[0])
+    network = make_network(CONFIG.network, make_environments(CONFIG.game, [0])[0])
     for _ in range(rounds(1, 12)):
         shared = SharedParameters.of_network(network, CONFIG)
-        states = {worker_id: damaged(whole, chance) for worker_id in range(CONFIG.threads)}
+        states = {learner_id: damaged(whole, chance) for learner_id in range(CONFIG.learners.threads)}
         supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared, states)
         supervisor.start()
         games: list[FinishedGame] = []
@@ -73,12 +72,12 @@ def test_games_that_stand_nowhere_cost_a_start_at_most(whole: bytes, chance: ran
                 games += [game for report in supervisor.poll(0.1) for game in report.games]
         finally:
             games += [game for report in supervisor.stop() for game in report.games]
-        assert supervisor.deaths <= CONFIG.threads
+        assert supervisor.deaths <= CONFIG.learners.threads
         assert all(abs(game.episode_return) < MAX_COUNT and 0 < game.episode_length < MAX_COUNT for game in games)
 
 
 def test_scores_that_no_game_has_are_refused(whole: bytes) -> None:
-    collector = RolloutCollector(CONFIG, make_environments(CONFIG, [0, 2]), 0)
+    collector = RolloutCollector(CONFIG, make_environments(CONFIG.game, [0, 2]), 0)
     arrays = safetensors.numpy.load(whole)
     for name, value in (("returns", 1e300), ("returns", np.nan), ("lengths", -1.0)):
         with pytest.raises(ValueError, match="none that a game can have"):

@@ -36,9 +36,7 @@ from tests.torture.effort import rounds
 
 # TensorBoard writes in a thread; its traceback would be no sentence.
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-CONFIG = replace(
-    PRESETS["cartpole"], threads=1, envs_per_thread=2, total_steps=None, eval_minutes=0.0, checkpoint_minutes=0.001
-)
+CONFIG = PRESETS["cartpole"].replace(threads=1, envs=2, total_steps=None, eval_minutes=0.0, checkpoint_minutes=0.001)
 VALUES = torch.rand(1_000_000)  # 12 MB a file, as of the largest network
 LARGE: dict[str, Any] = dict.fromkeys(("parameters", "averaged_parameters", "square_average"), VALUES)
 LARGE["gradient_average"] = VALUES[:0]

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from breakout_a3c.training.averaging import ParameterAverage
 
 @pytest.fixture
 def shared() -> SharedParameters:
-    return SharedParameters(torch.zeros(3), replace(BREAKOUT, threads=1))
+    return SharedParameters(torch.zeros(3), BREAKOUT.replace(threads=1))
 
 
 def learn(shared: SharedParameters, steps: int, parameters: float) -> None:

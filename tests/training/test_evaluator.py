@@ -1,7 +1,6 @@
 import os
 import signal
 import time
-from dataclasses import replace
 
 import psutil
 import pytest
@@ -15,12 +14,12 @@ from breakout_a3c.training import evaluator as evaluator_module
 from breakout_a3c.training.evaluator import Evaluation, Evaluator
 from tests.starting import START_METHOD
 
-CONFIG = replace(BREAKOUT, eval_episodes=2, precision="float32")
+CONFIG = BREAKOUT.replace(eval_episodes=2, precision="float32")
 
 
 @pytest.fixture
 def parameters() -> object:
-    network = make_network(CONFIG, make_environments(CONFIG, [0])[0])
+    network = make_network(CONFIG.network, make_environments(CONFIG.game, [0])[0])
     return LocalParameters(network).float32_parameters()
 
 
@@ -46,7 +45,7 @@ def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN0
 
 
 def test_a_snapshot_is_played_as_sticky_as_it_was_trained(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), replace(CONFIG, sticky=0.25), len(parameters))
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG.replace(sticky=0.25), len(parameters))
     evaluator.request(parameters, hurry=True)
     evaluation = wait(evaluator)
     assert evaluation is not None
@@ -95,7 +94,7 @@ def wait_until_throttled(process: psutil.Process) -> None:
 
 
 def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), replace(CONFIG, eval_episodes=1000), len(parameters))
+    evaluator = Evaluator(process_context(START_METHOD), CONFIG.replace(eval_episodes=1000), len(parameters))
     evaluator.request(parameters, hurry=False)
     process = evaluator._process
     assert process is not None

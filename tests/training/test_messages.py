@@ -16,9 +16,9 @@ SAVED = Path("checkpoints/run/step_000003344240.pt")
 def test_a_training_tells_how_long_it_takes() -> None:
     assert "8 actor-learners x 16 games" in announcement(PLAN)
     assert "Length: 5,000,000 agent steps." in announcement(PLAN)
-    both = replace(PLAN, config=replace(BREAKOUT, max_minutes=45.0))
+    both = replace(PLAN, config=BREAKOUT.replace(max_minutes=45.0))
     assert "Length: 5,000,000 agent steps or 45 minutes." in announcement(both)
-    neither = replace(PLAN, config=replace(BREAKOUT, total_steps=None))
+    neither = replace(PLAN, config=BREAKOUT.replace(total_steps=None))
     assert "Length: no limit." in announcement(neither)
 
 
@@ -32,7 +32,7 @@ def test_a_training_tells_how_long_it_takes() -> None:
     ],
 )
 def test_going_on_goes_beyond_the_limits_that_were_reached(limits: dict[str, float], going_on: str) -> None:
-    plan = replace(PLAN, config=replace(BREAKOUT, **limits))
+    plan = replace(PLAN, config=BREAKOUT.replace(**limits))
     assert resume_command(plan, STATUS, SAVED) == f"python train.py --resume {SAVED}{going_on}"
 
 

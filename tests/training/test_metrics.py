@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from breakout_a3c.commands import curves
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import FinishedGame
-from breakout_a3c.learning.reports import UpdateStatistics, WorkerReport
+from breakout_a3c.learning.reports import LearnerReport, UpdateStatistics
 from breakout_a3c.playing.curves import draw_curves, read_curve
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.training import metrics
@@ -20,9 +20,9 @@ from breakout_a3c.training.metrics import MetricsWriter, mirror_to_wandb
 from breakout_a3c.training.statistics import TrainingStatistics
 
 
-def report(*returns: float, count: int = 0, **means: float) -> WorkerReport:
+def report(*returns: float, count: int = 0, **means: float) -> LearnerReport:
     games = [FinishedGame(value, 10, False) for value in returns]
-    return WorkerReport(0, games, UpdateStatistics(count=count, means=means))
+    return LearnerReport(0, games, UpdateStatistics(count=count, means=means))
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -51,9 +51,9 @@ def test_means_are_weighted_by_updates_and_begin_anew() -> None:
 
 def test_each_game_is_written_once_and_each_worker_has_its_mean(tmp_path: Path) -> None:
     statistics = TrainingStatistics()
-    for worker_id, returns in ((0, [1.0, 3.0]), (2, [8.0]), (0, [5.0])):
+    for learner_id, returns in ((0, [1.0, 3.0]), (2, [8.0]), (0, [5.0])):
         games = [FinishedGame(value, 10 * int(value), False) for value in returns]
-        statistics.add(WorkerReport(worker_id, games, UpdateStatistics()))
+        statistics.add(LearnerReport(learner_id, games, UpdateStatistics()))
     scalars = statistics.take_scalars()
     assert {name: value for name, value in scalars.items() if name.startswith("workers/")} == {
         "workers/ep_rew_mean_0": 3.0,
@@ -77,7 +77,7 @@ def test_wandb_mirrors_the_run_where_it_is_installed(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "wandb", wandb)
     mirror_to_wandb(tmp_path / "a-run", BREAKOUT)
     (call,) = calls
-    assert (call["name"], call["sync_tensorboard"], call["config"]["seed"]) == ("a-run", True, BREAKOUT.seed)
+    assert (call["name"], call["sync_tensorboard"], call["config"]["seed"]) == ("a-run", True, BREAKOUT.upkeep.seed)
     assert call["dir"].is_dir(), "it writes there"
 
 
@@ -90,7 +90,7 @@ def test_without_wandb_the_error_says_what_to_do(tmp_path: Path, monkeypatch: py
 def test_updates_that_are_not_finite_are_counted_in_a_row() -> None:
     statistics = TrainingStatistics()
     for finite, not_finite in ((0, 5), (0, 7), (1, 3), (0, 2)):
-        statistics.add(WorkerReport(0, [], UpdateStatistics(count=finite, not_finite=not_finite)))
+        statistics.add(LearnerReport(0, [], UpdateStatistics(count=finite, not_finite=not_finite)))
     assert (statistics.updates_not_finite, statistics.not_finite_in_a_row) == (17, 2)
 
 

@@ -1,7 +1,6 @@
 import os
 import signal
 import time
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -10,54 +9,54 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.learning.reports import ReportSender, UpdateStatistics, WorkerReport
+from breakout_a3c.learning.reports import LearnerReport, ReportSender, UpdateStatistics
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.pipes import parts_of
 from breakout_a3c.processes.start import HANDLED_SIGNALS, process_context, start_process
 from breakout_a3c.training import supervisor as supervisor_module
-from breakout_a3c.training.supervisor import STOP_SECONDS, Supervisor, WorkersCannotRun
+from breakout_a3c.training.supervisor import STOP_SECONDS, LearnersCannotRun, Supervisor
 from tests.starting import START_METHOD
 
-CONFIG = replace(BREAKOUT, threads=2)
+CONFIG = BREAKOUT.replace(threads=2)
 
 
-def crash(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor) -> None:
-    ReportSender(worker_id, pipe).fail("Traceback: it was bound to happen")
+def crash(config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor) -> None:
+    ReportSender(learner_id, pipe).fail("Traceback: it was bound to happen")
     os._exit(1)
 
 
 def work_until_told(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
+    config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor
 ) -> None:
-    sender = ReportSender(worker_id, pipe)
+    sender = ReportSender(learner_id, pipe)
     while not shared.stopped:
-        shared.count(worker_id, 40, True, 0)
+        shared.count(learner_id, 40, True, 0)
         time.sleep(0.01)
     sender.close(b"")
 
 
-def hang(config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor) -> None:
+def hang(config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor) -> None:
     time.sleep(1000)
 
 
 def stop_in_the_middle(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
+    config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor
 ) -> None:
     """Be stopped, as by Ctrl-Z or a laptop that sleeps, while the last report is sent."""
-    shared.count(worker_id, 40, True, 0)
+    shared.count(learner_id, 40, True, 0)
     while not shared.stopped:
         time.sleep(0.01)
-    pipe.send_bytes(parts_of(WorkerReport(worker_id, [], UpdateStatistics(), bytes(100_000)))[0])
+    pipe.send_bytes(parts_of(LearnerReport(learner_id, [], UpdateStatistics(), bytes(100_000)))[0])
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def crash_on_a_state(
-    config: TrainConfig, shared: SharedParameters, worker_id: int, pipe: Connection, state: Tensor
+    config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor
 ) -> None:
     if len(state):
         os._exit(1)
-    ReportSender(worker_id, pipe).close(b"new games")
+    ReportSender(learner_id, pipe).close(b"new games")
 
 
 def make(target: object, play_states: dict[int, Tensor] | None = None) -> tuple[Supervisor, SharedParameters]:
@@ -81,7 +80,7 @@ def test_three_deaths_without_an_update_end_the_run() -> None:
         for _ in range(600):
             supervisor.poll(0.1)
 
-    with pytest.raises(WorkersCannotRun, match="bound to happen"):
+    with pytest.raises(LearnersCannotRun, match="bound to happen"):
         poll_for_a_minute()
     assert 3 <= supervisor.deaths <= 5
     supervisor.stop()
@@ -100,7 +99,7 @@ def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
     let_all_work(supervisor, shared)
     reports = supervisor.stop()
     assert supervisor.alive == 0
-    assert all(isinstance(report, WorkerReport) for report in reports)
+    assert all(isinstance(report, LearnerReport) for report in reports)
     assert len(reports) == 2, "the last reports are heard"
     assert supervisor.unfinished == 0
 
@@ -111,7 +110,7 @@ def test_a_state_of_games_is_given_to_its_worker_once() -> None:
     while supervisor.alive:
         reports += supervisor.poll(0.05)
     assert supervisor.deaths == 1
-    assert sorted(report.worker_id for report in reports) == [0, 1]
+    assert sorted(report.learner_id for report in reports) == [0, 1]
     assert all(report.play_state == b"new games" for report in reports)
 
 
@@ -136,7 +135,7 @@ def test_a_worker_that_can_never_be_started_ends_the_run(monkeypatch: pytest.Mon
         raise OSError("no more processes")
 
     monkeypatch.setattr(supervisor_module, "start_process", fail)
-    with pytest.raises(WorkersCannotRun, match="could not be started: no more processes"):
+    with pytest.raises(LearnersCannotRun, match="could not be started: no more processes"):
         make(work_until_told)
 
 

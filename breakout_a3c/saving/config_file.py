@@ -1,0 +1,70 @@
+"""A configuration as a file for people: TOML, with a table for each group of settings."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from breakout_a3c.config import SETTINGS, TrainConfig
+from breakout_a3c.errors import UserError
+from breakout_a3c.saving.files import write_atomically
+from breakout_a3c.saving.retired_settings import renewed
+
+FILE_NAME = "config.toml"
+MAX_BYTES = 1 << 20
+NONE = "none"  # TOML has no null
+
+
+def write_config(config: TrainConfig, path: Path) -> None:
+    """Write all settings to ``path``, atomically.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    values = config.to_dict()
+    lines: list[str] = []
+    for name, (group, _) in SETTINGS.items():
+        if f"[{group}]" not in lines:
+            lines += ["", f"[{group}]"]
+        lines.append(f"{name} = {json.dumps(NONE if values[name] is None else values[name])}")
+    text = "# python train.py --config FILE starts a training with these settings.\n" + "\n".join(lines) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def read_config(path: Path, base: TrainConfig) -> TrainConfig:
+    """Read the settings in ``path``; those that it leaves out are as in ``base``.
+
+    Raises:
+        UserError: If the file cannot be read, or holds an unknown setting or a value out of range.
+    """
+    settings: dict[str, Any] = {}
+    for group, table in read_tables(path).items():
+        if not isinstance(table, dict):
+            raise UserError(f"{path}: {group!r:.50} stands outside of a table: write it below a line such as [game].")
+        settings |= {name: None if value == NONE else value for name, value in table.items()}
+    settings = renewed(settings)
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see python train.py --help.")
+    try:
+        return base.replace(**settings)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds.
+
+    Raises:
+        UserError: If it is missing, no TOML, or larger than any configuration.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise UserError(f"{path} is larger than any configuration: give the path of another one.")
+        return tomllib.loads(content.decode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a config.toml.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is no TOML ({error}): give the path of a config.toml.") from error

@@ -1,0 +1,35 @@
+"""One moment of a training: what console and curves show of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStatus:
+    """One moment of a training."""
+
+    progress: float  # 0 to 1
+    minutes: float
+    minutes_left: float  # inf until it can be told
+    steps: int  # agent steps
+    updates: int
+    games: int
+    steps_per_second: float
+    updates_per_second: float
+    frame_skip: int
+    learning_rate: float
+    entropy_coef: float
+    mean_return: float  # raw, of the last 100 games; nan before the first
+    mean_length: float  # of the same, in agent steps
+    best_return: float  # -inf before the first game
+    mean_returns_of_learners: Mapping[int, float]
+    truncated_games: int
+    evaluation: float | None  # mean score of the last evaluated snapshot
+    entropy: float  # nats; nan before the first update
+    learners: int
+    learners_alive: int
+    learners_replaced: int
+    updates_not_finite: int
+    reports_dropped: int
+    memory_mb: float
+    minutes_since_checkpoint: float
