@@ -1,4 +1,4 @@
-"""What train.py and play.py have in common on the command line."""
+"""What all commands have in common on the command line."""
 
 import argparse
 import errno
@@ -43,7 +43,7 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
     open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a path may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a path may hold bytes that are no text
     code = 0
     try:
         code = program() or 0
@@ -53,12 +53,12 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        pass  # whoever read our output has left
+        pass  # the reader of our output has closed the pipe
     sys.exit(flush_output() or code)
 
 
 def flush_output() -> int:
-    """Print what is still in the buffer; return the exit code if that fails, unless nobody wants to read it."""
+    """Print what is still in the buffer; return the exit code if that fails, 0 if the reader has left."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -1,5 +1,5 @@
-"""What goes wrong by the user's hand: one sentence, no traceback, exit code 2."""
+"""Mistakes that the user can mend: one sentence, no traceback, exit code 2."""
 
 
 class UserError(Exception):
-    """A mistake that the user can mend; its message is one sentence that says how."""
+    """A mistake whose message is one sentence that says how to mend it."""

@@ -1,8 +1,8 @@
-"""The games as gymnasium environments: raw rewards, raw game ends.
+"""Atari games as gymnasium environments: raw rewards, raw game ends.
 
 Facts about the emulator that shape this file: Breakout serves a ball only on FIRE, so a policy that
-never fires stalls; after 65,535 frames it serves none at all; and an unseeded emulator seeds itself
-with the time in seconds, so that games which start together are the same game.
+never fires stalls. After 65,535 frames it serves none at all. An unseeded emulator seeds itself with the
+time in seconds, so that games which start together are the same game.
 """
 
 import atexit
@@ -61,8 +61,8 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     """One Atari game, seen as the last four frames.
 
     ``step`` returns the raw reward, and ``terminated`` only when the game is over;
-    ``info["life_lost"]`` tells of a lost life. ``info["lives"]`` and ``info["frames"]`` (emulator
-    frames of this game) go with it.
+    ``info["life_lost"]`` is true when a life was lost. ``info["lives"]`` and ``info["frames"]`` (emulator
+    frames of this game) are there, too.
 
     Args:
         game: Name of the ROM, such as ``breakout``.

@@ -36,7 +36,7 @@ class BatchStep(NamedTuple):
 
 
 class GameBatch:
-    """Several games in step; a finished one starts again at once.
+    """Several games that are played in step; one that ended starts again at once.
 
     Raw scores are counted here, below the learner's view of rewards and lost lives.
 

@@ -1,4 +1,4 @@
-"""CartPole, which can also say where a game stands."""
+"""CartPole-v1 as an environment whose games can be saved and restored."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from breakout_a3c.games.state import GameState, random_state, restore_random_sta
 
 
 class CartPole(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """CartPole-v1, which can also say where a game stands, and go on from there.
+    """CartPole-v1, whose games can be saved and restored.
 
     Args:
         env: The game, in its time limit.

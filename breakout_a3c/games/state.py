@@ -1,4 +1,4 @@
-"""Where a game stands, as plain arrays."""
+"""The state of a game between two steps, as plain arrays."""
 
 import json
 from typing import Any

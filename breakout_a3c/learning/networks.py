@@ -194,7 +194,7 @@ class ActorCritic(nn.Module):
         self.trunks = nn.ModuleList(self._trunks)
         self.heads = Heads(self._trunks[0].num_features, num_actions, mirrored_actions)
         self.num_actions = num_actions
-        self.version = 0  # of the parameters; whoever changes them counts it up
+        self.version = 0  # of the parameters; LocalParameters.pull counts it up
         self._initialise()
 
     def _initialise(self) -> None:

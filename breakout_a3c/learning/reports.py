@@ -1,4 +1,4 @@
-"""What an actor-learner tells the trainer, and the pipe that it goes through.
+"""The reports of an actor-learner to the trainer, and the pipe that they go through.
 
 One pipe an actor-learner, never a lock that two of them share: a process that is killed inside a lock blocks
 all others for ever. An actor-learner never waits for a slow trainer: statistics are then dropped and counted,

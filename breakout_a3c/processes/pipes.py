@@ -1,8 +1,8 @@
-"""Messages of any size through a pipe from which no read waits.
+"""Messages of any size through a pipe, such that a reader never waits.
 
-A pipe takes 4,096 bytes at once or not at all, and a larger message piece by piece: whoever reads one waits for
-as long as its writer is stopped between two pieces. So a message is sent in parts that are small enough, and is
-there with its last part.
+A pipe takes 4,096 bytes at once or not at all, and a larger message piece by piece. The reader of a larger one waits
+while its writer is stopped between two pieces. So a message is sent in parts that are small enough, and is complete
+with its last part.
 """
 
 import pickle
@@ -23,7 +23,7 @@ def send_in_parts(pipe: Connection, message: object) -> None:
     """Send a message for an Inbox; waits while the pipe is full.
 
     Raises:
-        OSError: If nobody reads it any more.
+        OSError: If the reader has closed the pipe.
     """
     for part in parts_of(message):
         pipe.send_bytes(part)
@@ -41,10 +41,10 @@ class Inbox:
         self._content = bytearray()
 
     def receive(self) -> object | None:
-        """Take what has come, without waiting; return the message that is whole now, or None.
+        """Read what has arrived, without waiting; return the message that is complete now, or None.
 
         Raises:
-            EOFError: If the writer is gone, and all that it had sent is taken.
+            EOFError: If the writer is gone, and all that it had sent was read.
             OSError: If the pipe is broken.
         """
         while self._pipe.poll():

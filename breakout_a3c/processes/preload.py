@@ -1,6 +1,6 @@
-"""What the forkserver imports first: it ends with the trainer, though it may still be importing torch.
+"""The forkserver imports this first, so that it ends with the trainer even while it imports torch.
 
-A forkserver looks for its end only when all its imports are done, seconds after a trainer that was killed.
+Otherwise a forkserver looks for its end only after all its imports, seconds after a trainer that was killed.
 """
 
 import ctypes

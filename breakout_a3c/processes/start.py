@@ -1,8 +1,8 @@
 """How processes start and end: the rules that keep a training alive and leave nothing behind.
 
 Children come from a forkserver that has imported torch once; starting 8 that each import it takes
-15 s on two cores. The trainer alone hears SIGINT, SIGTERM and SIGHUP; its children leave when the shared
-flag says so, or when the trainer is gone.
+15 s on two cores. Only the trainer handles SIGINT, SIGTERM and SIGHUP; its children end when the shared
+flag is set, or when the trainer is gone.
 """
 
 import atexit
@@ -30,7 +30,7 @@ HANDLED_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context:
-    """Return a context whose children do not hear signals; a forkserver is started and warms up.
+    """Return a context whose children do not get signals; a forkserver is started and warms up.
 
     Args:
         method: How children start.
@@ -59,7 +59,7 @@ def start_process(context: Context, name: str, target: Callable[..., None], *arg
 
 
 def kill_children() -> None:
-    """Kill the children that an error left: multiprocessing would wait for ever for them to hear its SIGTERM."""
+    """Kill the children that an error left: they block the SIGTERM of multiprocessing, which would wait for ever."""
     for child in multiprocessing.active_children():
         child.kill()
 
@@ -75,10 +75,10 @@ def run_child(target: Callable[..., None], *args: Any) -> None:
 
 
 def die_with_parent() -> None:
-    """End this process as soon as its parent is gone, however that came about.
+    """End this process as soon as its parent is gone, for whatever reason.
 
-    getppid() would not tell: the parent of a forkserver's child is the forkserver, which lives for
-    as long as its children.
+    getppid() does not help: the parent of a forkserver's child is the forkserver, which lives as long as
+    its children.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None, "die_with_parent is for child processes"
@@ -92,7 +92,7 @@ def die_with_parent() -> None:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Block the handled signals; processes started meanwhile inherit that for good."""
+    """Block the handled signals; processes that are started meanwhile inherit that."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
     try:
         yield

@@ -1,7 +1,7 @@
-"""As many actor-learners at a time as there are cores; the others wait for their turn.
+"""As many actor-learners run at a time as there are cores; the others wait for their turn.
 
-If more of them ran than there are cores, the kernel would stop each half-way through its rollouts, and by its push all
-others would have updated what it had pulled: with 8 on two cores, gradients are 7 updates late, and by turns one.
+If more of them ran than there are cores, the kernel would stop each in the middle of its rollouts. By its push, all
+others would have updated what it had pulled: with 8 on two cores, gradients are 7 updates late, and one by turns.
 """
 
 import fcntl
@@ -19,8 +19,8 @@ GIVE_WAY_SECONDS = 0.001
 class Turns:
     """A lock for each core, on which the processes that share it take turns.
 
-    Passing it to a process as it starts passes the locks on. They are locks of bytes of a file, as the kernel
-    releases those of a process that dies: nobody waits for the dead.
+    Passing it to a process as it starts passes the locks on. They are locks of bytes of a file: the kernel
+    releases those of a process that dies, so that no process waits for a dead one.
 
     Args:
         processes: How many there are.

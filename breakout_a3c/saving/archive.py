@@ -1,4 +1,4 @@
-"""Distrustful reading of torch's archives."""
+"""Reads archives of torch without trusting anything in them."""
 
 import io
 import shutil
@@ -14,11 +14,11 @@ MAX_INDEX_BYTES = 1 << 20  # of the archive's directory, and of the pickle, whic
 def checked_archive(path: Path) -> io.BytesIO:
     """Return a copy of the archive at ``path``, entry by entry with the right checksum.
 
-    torch reads a flipped bit silently, and may find other entries in a file than Python does: it is given what
-    was checked.
+    torch reads a flipped bit silently, and may find other entries in a file than Python does. So it is given the
+    copy that was checked.
 
     Raises:
-        UserError: If it is no whole archive as torch writes them, or larger than any checkpoint.
+        UserError: If it is not a complete archive of torch's, or larger than any checkpoint.
     """
     if not path.is_file():
         raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")

@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, checked before they are believed, rotated.
+"""Checkpoints: written atomically, and checked before they are used.
 
 A file is complete or absent: it is written beside its place, flushed to the disk, and renamed. It
 holds tensors, numbers, strings and lists of them only, so that loading one can run no code.
@@ -59,7 +59,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             raise ValueError(f"the {name} are not finite, so {path.name} was not written")
     content = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
     content |= {"format": FORMAT, "config": checkpoint.config.to_dict()}
-    # By way of memory: torch tells of a full disk by a RuntimeError, Python by an OSError.
+    # By way of memory: on a full disk torch raises a RuntimeError, Python an OSError.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))

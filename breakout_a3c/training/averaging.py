@@ -18,7 +18,7 @@ class ParameterAverage:
     Args:
         shared: What is averaged.
         steps: Agent steps that it reaches back; 0 for the parameters as they are.
-        start: ``(P,)`` of an earlier part of the run; else it begins with the parameters of now.
+        start: ``(P,)`` of an earlier part of the run; otherwise it begins with the present parameters.
     """
 
     def __init__(self, shared: SharedParameters, steps: int, start: Tensor | None = None) -> None:
@@ -29,7 +29,7 @@ class ParameterAverage:
 
     @torch.no_grad()
     def follow(self) -> Self:
-        """Take in the parameters of now, with the weight of the steps since the last time."""
+        """Take in the present parameters, with the weight of the steps since the last time."""
         steps = self._shared.total_steps()
         weight = 1 - math.exp(-(steps - self._steps) / self._reach) if self._reach else 1.0
         self.parameters.lerp_(self._shared.parameters, weight)
