@@ -1,6 +1,5 @@
-"""The games against gymnasium's own preprocessing, and the rules of lives, ends and seeds."""
+"""Atari games against gymnasium's own preprocessing, and the rules of lives, ends and seeds."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,20 +7,15 @@ import ale_py
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 from numpy.typing import NDArray
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import Actions
 from breakout_a3c.errors import UserError
 from breakout_a3c.games import atari
-from breakout_a3c.games.atari import NO_SINGLE_PLAYER, AtariGame, atari_games
-from breakout_a3c.games.make import make_environment
-from breakout_a3c.presets import PRESETS
+from breakout_a3c.games.atari import NO_SINGLE_PLAYER, AtariGame, atari_games, mirror_of
 
 gymnasium.register_envs(ale_py)
-
-BREAKOUT, CARTPOLE = PRESETS["breakout"], PRESETS["cartpole"]
 
 
 def make_reference(game: str) -> AtariPreprocessing:
@@ -279,42 +273,6 @@ def test_a_sticky_game_does_not_depend_on_the_games_played_before_it(monkeypatch
     assert play() == play(), "the second one restores the start that the first one emulated"
 
 
-def run_on(game: Any, steps: int) -> list[Any]:
-    """Play on, over the ends of games."""
-    seen: list[Any] = []
-    for step in range(steps):
-        observation, *rest, _ = outcome = game.step(step * step % 7 % game.action_space.n)
-        if outcome[2] or outcome[3]:
-            observation, _ = game.reset()
-        seen.append((observation.tobytes(), *rest))
-    return seen
-
-
-@pytest.mark.parametrize("config", [PRESETS["breakout"], PRESETS["cartpole"]], ids=["breakout", "cartpole"])
-def test_a_restored_game_goes_on_exactly_and_so_do_those_after_it(config: TrainConfig) -> None:
-    game, other = make_environment(config.game, seed=2), make_environment(config.game, seed=4)
-    game.reset()
-    run_on(game, 333)
-    run_on(other, 10)
-    state = game.state()
-    resumed_from = other.restore(state)
-    following = run_on(game, 700)
-    assert run_on(other, 700) == following
-    assert any(terminated for _, _, terminated, _ in following)
-    assert resumed_from.dtype == other.observation_space.dtype
-    assert np.array_equal(resumed_from, game.restore(state))
-
-
-def test_cartpole_that_was_restored_is_truncated_in_time() -> None:
-    game, other = (make_environment(PRESETS["cartpole"].game, seed=seed) for seed in (1, 2))
-    game.reset()
-    for _ in range(5):
-        game.step(0)
-    game._time_limit()._elapsed_steps = 499  # type: ignore[union-attr]
-    other.restore(game.state())
-    assert other.step(1)[3]
-
-
 def test_sticky_actions_change_the_game() -> None:
     plain = record(make_bare())
     assert record(make_bare()) == plain
@@ -326,9 +284,49 @@ def test_sticky_actions_change_the_game() -> None:
 
 
 def test_actions_of_breakout() -> None:
-    assert AtariGame(actions="reduced").action_names == ["FIRE", "RIGHT", "LEFT"]
-    assert AtariGame(actions="minimal").action_names == ["NOOP", "FIRE", "RIGHT", "LEFT"]
+    assert AtariGame(actions="reduced").action_names == ("FIRE", "RIGHT", "LEFT")
+    assert AtariGame(actions="minimal").action_names == ("NOOP", "FIRE", "RIGHT", "LEFT")
     assert AtariGame("pong", actions="reduced").action_names == AtariGame("pong", actions="minimal").action_names
+
+
+@pytest.mark.parametrize(("actions", "mirrored"), [("reduced", (0, 2, 1)), ("minimal", (0, 1, 3, 2))])
+def test_breakout_says_which_actions_mirror_each_other(actions: Actions, mirrored: tuple[int, ...]) -> None:
+    game = AtariGame(actions=actions)
+    assert game.mirrored_actions == mirrored
+    assert game.action_names.index("RIGHT") == mirrored[game.action_names.index("LEFT")]
+
+
+def test_a_game_that_is_not_its_own_mirror_image_names_no_mirrored_actions() -> None:
+    assert AtariGame("ms_pacman").mirrored_actions is None
+
+
+@pytest.mark.parametrize(
+    ("names", "mirrored"),
+    [
+        (("NOOP",), (0,)),
+        (("LEFT", "RIGHT"), (1, 0)),
+        (("UP", "UPLEFT", "DOWN", "UPRIGHT"), (0, 3, 2, 1)),
+        (("UPRIGHTFIRE", "FIRE", "DOWNLEFTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE"), (3, 1, 4, 0, 2)),
+    ],
+)
+def test_the_mirror_image_of_an_action_has_left_and_right_exchanged(
+    names: tuple[str, ...], mirrored: tuple[int, ...]
+) -> None:
+    assert mirror_of(names) == mirrored
+
+
+def test_the_mirror_image_of_the_mirror_image_is_the_action() -> None:
+    names = [action.name for action in ale_py.Action]
+    mirrored = mirror_of(names)
+    assert [mirrored[other] for other in mirrored] == list(range(18))
+    assert {name for name, other in zip(names, mirrored, strict=True) if names[other] == name} == {
+        "NOOP", "FIRE", "UP", "DOWN", "UPFIRE", "DOWNFIRE",
+    }  # fmt: skip
+
+
+def test_actions_without_their_mirror_image_are_refused() -> None:
+    with pytest.raises(ValueError, match="RIGHT"):
+        mirror_of(["FIRE", "LEFT"])
 
 
 @pytest.mark.parametrize(("name", "direction"), [("RIGHT", 1), ("LEFT", -1), ("FIRE", 0)])
@@ -366,52 +364,3 @@ def test_games_for_two_are_refused(game: str) -> None:
     assert game not in atari_games()
     with pytest.raises(UserError, match=f"{game} has no mode for a single player"):
         AtariGame(game)
-
-
-@pytest.mark.parametrize("name", atari_games())
-def test_every_game_plays(name: str) -> None:
-    game = make_environment(BREAKOUT.replace(game=name).game, seed=0)
-    observation, _ = game.reset()
-    for step in range(3):
-        assert game.observation_space.contains(observation)
-        assert observation.shape == (84, 84, 4)
-        observation, reward, terminated, truncated, info = game.step(step % game.action_space.n)
-        assert isinstance(reward, float)
-        assert not terminated
-        assert not truncated
-        assert set(info) == {"life_lost", "lives", "frames"}
-
-
-@pytest.mark.parametrize(
-    "config", [BREAKOUT, BREAKOUT.replace(game="pong", symmetric=False), CARTPOLE], ids=lambda config: config.game.name
-)
-def test_gymnasiums_own_checker_passes(config: Any) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check_env(make_environment(config.game, seed=0))
-
-
-def test_the_config_decides_how_the_game_is_played() -> None:
-    config = BREAKOUT.replace(
-        actions="minimal", frame_skip=3, max_noops=0, auto_fire=False, terminal_on_life_loss=False,
-        max_episode_frames=120,
-    )  # fmt: skip
-    game = make_environment(config.game, seed=0)
-    assert isinstance(game, AtariGame)
-    assert game.action_names == ["NOOP", "FIRE", "RIGHT", "LEFT"]
-    assert game.reset()[1]["frames"] == 0
-    *_, (_, _, terminated, truncated, info) = play(game, always(game, "RIGHT"))
-    assert (terminated, truncated, info["frames"]) == (False, True, 120)
-    assert record(make_environment(config.replace(sticky=0.5).game, seed=0)) != record(game)
-
-
-def test_changes_win_over_the_config() -> None:
-    game = make_environment(BREAKOUT.game, seed=0, max_episode_frames=40, max_noops=0, auto_fire=False)
-    assert game.reset()[1]["frames"] == 0
-    assert [game.step(1)[3] for _ in range(10)] == [False] * 9 + [True]
-
-
-def test_cartpole_is_seeded() -> None:
-    starts = [make_environment(CARTPOLE.game, seed).reset()[0] for seed in (0, 0, 2)]
-    assert np.array_equal(starts[0], starts[1])
-    assert not np.array_equal(starts[0], starts[2])

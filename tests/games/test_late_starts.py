@@ -59,12 +59,12 @@ def test_a_game_that_begins_late_is_at_its_stage_already(game: AtariGame) -> Non
     assert len(late._moments[2]) == 1
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3])
-def test_as_many_games_begin_late_as_are_wanted(game: AtariGame, share: float) -> None:
-    late = LateStarts(share, games=1, seed=0)
+@pytest.mark.parametrize("probability", [0.0, 0.3])
+def test_as_many_games_begin_late_as_are_wanted(game: AtariGame, probability: float) -> None:
+    late = LateStarts(probability, games=1, seed=0)
     assert late.draw(0) is None, "there is no moment yet"
     late.see(0, game, 200.0, 1)
-    assert sum(late.draw(0) is not None for _ in range(2000)) == pytest.approx(2000 * share, abs=80)
+    assert sum(late.draw(0) is not None for _ in range(2000)) == pytest.approx(2000 * probability, abs=80)
 
 
 def play(games: GameBatch, steps: int) -> list[FinishedGame]:
@@ -80,7 +80,7 @@ def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.Mon
     monkeypatch.setattr("breakout_a3c.games.late_starts.stage_of", int)  # random play has one or two points
     config = BREAKOUT.replace(late_starts=0.9)
     games = GameBatch(config, make_environments(config.game, [2, 4]), seed=3)
-    games._late_starts._share = 1.0
+    games._late_starts._probability = 1.0
     # Each game begins anew once, before the first point; then all of them begin late.
     assert 2 <= len(play(games, 1500)) <= 4
     assert games._began_late == [True, True]
@@ -94,7 +94,7 @@ def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.Mon
 def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -> None:
     config = BREAKOUT.replace(late_starts=0.9)
     games = GameBatch(config, make_environments(config.game, [2]), seed=3)
-    games._late_starts._share = 1.0
+    games._late_starts._probability = 1.0
     observations = games.reset()
     games._late_starts.see(0, games._environments[0], 177.0, 300)
     moment = observations.copy()

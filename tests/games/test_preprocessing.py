@@ -1,4 +1,4 @@
-"""Frames and stacks from screens; whole games against gymnasium's are in test_environments.py."""
+"""Frames and stacks from screens; whole games against gymnasium's are in test_atari.py."""
 
 import cv2
 import numba

@@ -48,7 +48,8 @@ def test_those_that_share_a_core_take_turns(monkeypatch: pytest.MonkeyPatch) -> 
     turns, counts, inside, most_inside = Turns(5), zeros(5), zeros(5), zeros(5)
     context = process_context(START_METHOD)
     processes = [
-        start_process(context, f"worker {i}", take_turns, turns, counts, inside, most_inside, i) for i in range(5)
+        start_process(context, f"actor-learner-{i}", take_turns, turns, counts, inside, most_inside, i)
+        for i in range(5)
     ]
     wait_until(counts, 1)
     before = counts.clone()
@@ -65,12 +66,12 @@ def test_nobody_waits_for_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     turns, counts = Turns(3), zeros(3)
     context = process_context(START_METHOD)
-    holders = [start_process(context, f"worker {i}", hold, turns, counts, i) for i in range(3)]
+    holders = [start_process(context, f"actor-learner-{i}", hold, turns, counts, i) for i in range(3)]
     dead: set[int] = set()
     while len(dead) < 3:
         deadline = time.monotonic() + 60
         while not (holding := set(counts.nonzero().flatten().tolist()) - dead):
-            assert time.monotonic() < deadline, "the turn of a killed worker has not ended"
+            assert time.monotonic() < deadline, "the turn of a killed actor-learner has not ended"
             time.sleep(0.01)
         assert len(holding) == 1
         holders[min(holding)].kill()
@@ -81,7 +82,7 @@ def test_with_a_core_for_each_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     turns, counts = Turns(2), zeros(2)
     context = process_context(START_METHOD)
-    holders = [start_process(context, f"worker {i}", hold, turns, counts, i) for i in range(2)]
+    holders = [start_process(context, f"actor-learner-{i}", hold, turns, counts, i) for i in range(2)]
     wait_until(counts, 1)
     for holder in holders:
         holder.kill()
