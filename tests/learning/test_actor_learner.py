@@ -13,6 +13,7 @@ from breakout_a3c.learning.actor_learner import differentiate, learn
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses
 from breakout_a3c.learning.networks import ActorCritic, make_network
+from breakout_a3c.learning.optimizer import SharedOptimizer
 from breakout_a3c.learning.reports import LearnerReport, ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
@@ -54,18 +55,18 @@ def test_ten_updates() -> None:
     assert shared.total_steps() == 100
     assert shared.total_updates() == 10
     assert torch.isfinite(shared.parameters).all()
-    told = [report.statistics for report in reports if report.statistics and report.statistics.count]
-    assert sum(statistics.count for statistics in told) == 10
-    assert all(0 < statistics.means["train/entropy"] <= 1.1 for statistics in told)
-    assert all(statistics.means["async/staleness_updates"] == 0 for statistics in told)
+    assert sum(report.updates for report in reports) == 10
+    told = [report.measures for report in reports if report.updates]
+    assert all(measures.entropy is not None and 0 < measures.entropy <= 1.1 for measures in told)
+    assert all(measures.staleness == 0 for measures in told), "there is nobody else"
 
 
-def share_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Train; return which share of the features is not zero in all states of a rollout, for each rollout."""
+def fraction_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Train; return which fraction of the features is not zero in all states of a rollout, for each rollout."""
     found: list[float] = []
 
     def look(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
-        features = rollout.layer_outputs_of(slice(None))[-1]
+        features = rollout.cached_outputs_of(slice(None)).layers[-1]
         found.append(float((features > 0).any(0).float().mean()))
         return differentiate(network, local, rollout, *rest)
 
@@ -77,8 +78,8 @@ def share_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -
 def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     preset = BREAKOUT.replace(threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
     config = preset.replace(total_steps=20 * 16 * preset.returns.rollout_length)
-    warm = share_of_units_alive(config, monkeypatch)
-    cold = share_of_units_alive(config.replace(warmup_updates=0, max_value_change=None), monkeypatch)
+    warm = fraction_of_units_alive(config, monkeypatch)
+    cold = fraction_of_units_alive(config.replace(warmup_updates=0, max_value_change=None), monkeypatch)
     assert len(warm) == len(cold) == 20
     assert warm[0] == cold[0] > 0.4
     assert warm[-1] > 0.85 * warm[0]
@@ -86,11 +87,11 @@ def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_one_worker_and_one_seed_give_identical_parameters(seed: int) -> None:
+def test_one_actor_learner_and_one_seed_give_identical_parameters(seed: int) -> None:
     first, _ = train_alone(ALONE.replace(seed=seed))
     second, _ = train_alone(ALONE.replace(seed=seed))
     assert torch.equal(first.parameters, second.parameters)
-    assert torch.equal(first.square_average, second.square_average)
+    assert torch.equal(first.optimizer.square_average, second.optimizer.square_average)
 
 
 def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_state: bytes = b"") -> bytes:
@@ -127,13 +128,13 @@ def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
 
     second = make_shared(config.replace(seed=99))
     second.parameters.copy_(first.parameters)
-    averages = (first.square_average, first.gradient_average)
-    second.restore(averages, (first.total_steps(), first.total_updates(), first.total_games()), first.minutes())
+    second.optimizer.restore(first.optimizer.square_average, first.optimizer.gradient_average)
+    second.restore_counts(first.total_steps(), first.total_updates(), first.total_games(), first.minutes())
     learn_until(config, second, config.schedule.total_steps, play_state)
     assert second.total_steps() == whole.total_steps()
     assert second.total_games() == whole.total_games() > 0
     assert torch.equal(second.parameters, whole.parameters)
-    assert torch.equal(second.square_average, whole.square_average)
+    assert torch.equal(second.optimizer.square_average, whole.optimizer.square_average)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -149,13 +150,24 @@ def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
 
     def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:
         monkeypatch.setattr(rollout_module, "PART_STEPS", steps)
-        losses = differentiate(network, local, rollout, advantages, returns, 0.01, config)
+        losses = differentiate(network, local, rollout, advantages, returns, config.loss, progress=0.0)
         return local.take_gradient(1e9)[0].clone(), losses
 
     whole, expected = differentiate_in_parts(14)
     parts, losses = differentiate_in_parts(4)
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(tuple(losses), tuple(expected))
+
+
+@pytest.mark.parametrize(("progress", "entropy_coef"), [(0.0, 0.2), (0.25, 0.15), (0.5, 0.1), (1.0, 0.1)])
+def test_the_weights_of_the_loss_are_those_of_this_point_of_the_run(progress: float, entropy_coef: float) -> None:
+    config = PRESETS["cartpole"].replace(entropy_coef=0.2, final_entropy_coef=0.1, value_coef=0.3)
+    environments = make_environments(config.game, [1, 2])
+    network = make_network(config.network, environments[0])
+    local = LocalParameters(network)
+    rollout = RolloutCollector(config, environments, seed=0).collect(network)
+    losses = differentiate(network, local, rollout, *torch.randn(2, 5, 2), config.loss, progress)
+    torch.testing.assert_close(losses.total, losses.policy + 0.3 * losses.value - entropy_coef * losses.entropy)
 
 
 def test_another_seed_gives_other_parameters() -> None:
@@ -169,16 +181,15 @@ def test_the_paper_preset_learns_by_itself_too() -> None:
 
 
 def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    clean = SharedParameters.direction
+    step_for = SharedOptimizer.step_for
 
-    def refuse_nan(self: SharedParameters, gradient: torch.Tensor) -> torch.Tensor:
+    def refuse_nan(self: SharedOptimizer, gradient: torch.Tensor, updates: int) -> torch.Tensor:
         assert torch.isfinite(gradient).all()
-        return clean(self, gradient)
+        return step_for(self, gradient, updates)
 
-    monkeypatch.setattr(SharedParameters, "direction", refuse_nan)
+    monkeypatch.setattr(SharedOptimizer, "step_for", refuse_nan)
     config = ALONE.replace(value_coef=1e38, loss_reduction="sum", max_grad_norm=1e30)
     shared, reports = train_alone(config)
     assert torch.isfinite(shared.parameters).all()
-    statistics = [report.statistics for report in reports if report.statistics]
     assert shared.total_updates() < 10
-    assert sum(entry.not_finite for entry in statistics) == 10 - shared.total_updates()
+    assert sum(report.updates_not_finite for report in reports) == 10 - shared.total_updates()

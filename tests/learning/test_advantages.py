@@ -90,7 +90,7 @@ def test_nothing_after_an_end_reaches_what_was_before_it() -> None:
 @pytest.mark.parametrize("gae_lambda", [0.0, 0.95, 1.0])
 @pytest.mark.parametrize("terminated", [False, True], ids=["truncated", "terminated"])
 def test_truncation_is_not_termination(gae_lambda: float, terminated: bool) -> None:
-    """A reward of 1 for ever is worth V = 1 / (1 - gamma), and V is right where the game is only cut."""
+    """A reward of 1 for ever is worth V = 1 / (1 - gamma), and V is right where the game is only truncated."""
     value = 1 / (1 - GAMMA)
     values = torch.full((STEPS, 1), value)
     next_values = values.clone()

@@ -1,14 +1,16 @@
-"""The terms of the loss: values and gradients by hand, and the three faults of benchmarks/a2c_faults.py."""
+"""The terms of the loss: values and gradients by hand, and the three faults of benchmarks/learning/a2c_faults.py."""
 
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from breakout_a3c.config import LossReduction
 from breakout_a3c.learning.losses import Losses, actor_critic_losses, entropy, policy_loss, value_loss
-from breakout_a3c.presets import PRESETS
 
 # Three states with another policy and another action each; probabilities 1/4, 1/4, 1/2 and so on.
 PROBABILITIES = torch.tensor([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25], [0.2, 0.7, 0.1]])
@@ -24,11 +26,10 @@ def make_losses(
     values: Tensor = VALUES,
     advantages: Tensor = ADVANTAGES,
     returns: Tensor = RETURNS,
-    entropy_coef: float = 0.0,
-    **changes: Any,
+    **options: Any,
 ) -> Losses:
-    config = PRESETS["breakout"].replace(**({"value_coef": 0.0, "loss_reduction": "mean"} | changes))
-    return actor_critic_losses(logits, values, ACTIONS, advantages, returns, entropy_coef, config)
+    options = {"entropy_coef": 0.0, "value_coef": 0.0} | options
+    return actor_critic_losses(logits, values, ACTIONS, advantages, returns, **options)
 
 
 def leaf(tensor: Tensor) -> Tensor:
@@ -61,10 +62,10 @@ def test_smooth_l1_is_half_the_square_and_then_a_line() -> None:
     torch.testing.assert_close(values.grad, torch.tensor([-0.5, 1.0, -1.0]))
 
 
-def test_the_configs_value_loss_is_used() -> None:
+def test_the_chosen_value_loss_is_used() -> None:
     errors = RETURNS - VALUES
     smooth = [float(0.5 * e * e if abs(e) < 1 else abs(e) - 0.5) for e in errors]
-    losses = make_losses(PROBABILITIES.log(), value_loss="smooth-l1", value_coef=0.5)
+    losses = make_losses(PROBABILITIES.log(), value_loss_kind="smooth-l1", value_coef=0.5)
     assert float(losses.value) == pytest.approx(sum(smooth) / 3)
     assert float(losses.total - losses.policy) == pytest.approx(0.5 * sum(smooth) / 3)
 
@@ -96,7 +97,7 @@ def test_value_gradient_by_hand() -> None:
 
 
 def test_advantages_and_returns_are_constants() -> None:
-    """Else the actor's loss would train the critic, and the critic would chase its own target."""
+    """Otherwise the actor's loss would train the critic, and the critic would chase its own target."""
     logits, values = leaf(PROBABILITIES.log()), leaf(VALUES)
     advantages, returns = leaf(RETURNS) - values, values + 1.0
     make_losses(logits, values, advantages, returns, value_coef=0.0).total.backward()
@@ -118,13 +119,77 @@ def test_the_sum_is_n_means_in_value_and_gradient() -> None:
     totals, gradients = [], []
     for reduction in ("mean", "sum"):
         logits, values = leaf(PROBABILITIES.log()), leaf(VALUES)
-        losses = make_losses(logits, values, entropy_coef=0.1, value_coef=0.5, loss_reduction=reduction)
+        losses = make_losses(logits, values, entropy_coef=0.1, value_coef=0.5, reduction=reduction)
         losses.total.backward()
         totals.append(losses.total.detach())
         gradients.append(torch.cat((logits.grad.flatten(), values.grad)))
         assert float(losses.value) == pytest.approx(1.75), "what is reported stays a mean per step"
     torch.testing.assert_close(totals[1], N * totals[0])
     torch.testing.assert_close(gradients[1], N * gradients[0])
+
+
+def slow_losses(
+    logits: NDArray[np.float64], options: dict[str, Any]
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the loss of Mnih et al. 2016, algorithm S3, and its gradients by logits and values, step by step.
+
+    ``-log pi(a_i | s_i) (R - V) - beta H(pi(s_i)) + c (R - V)^2``, where ``d log pi(a) / d logit_j = [a = j] - pi_j``
+    and ``d H / d logit_j = -pi_j (log pi_j + H)``.
+    """
+    loss, by_logits, by_values = 0.0, np.zeros((N, 3)), np.zeros(N)
+    beta, c = options["entropy_coef"], options["value_coef"]
+    for i in range(N):
+        pi = np.exp(logits[i]) / np.exp(logits[i]).sum()
+        a, A, V, R = int(ACTIONS[i]), float(ADVANTAGES[i]), float(VALUES[i]), float(RETURNS[i])
+        H = -sum(pi[j] * math.log(pi[j]) for j in range(3))
+        error, slope = (R - V) ** 2, -2 * (R - V)
+        if options["value_loss_kind"] == "smooth-l1":
+            small = abs(R - V) < 1
+            error = 0.5 * (R - V) ** 2 if small else abs(R - V) - 0.5
+            slope = -(R - V) if small else -math.copysign(1, R - V)
+        loss += -math.log(pi[a]) * A - beta * H + c * error
+        for j in range(3):
+            by_logits[i, j] = -((a == j) - pi[j]) * A + beta * pi[j] * (math.log(pi[j]) + H)
+        by_values[i] = c * slope
+    steps = N if options["reduction"] == "mean" else 1
+    return loss / steps, by_logits / steps, by_values / steps
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("kind", ["squared", "smooth-l1"])
+@pytest.mark.parametrize(("entropy_coef", "value_coef"), [(0.01, 0.5), (0.3, 5.0)])
+def test_loss_and_gradients_are_those_of_the_slow_version(
+    reduction: str, kind: str, entropy_coef: float, value_coef: float
+) -> None:
+    options = {"entropy_coef": entropy_coef, "value_coef": value_coef}
+    options |= {"value_loss_kind": kind, "reduction": reduction}
+    logits, values = leaf(PROBABILITIES.log() + 0.7), leaf(VALUES)  # logits are no log-probabilities
+    total = make_losses(logits, values, **options).total
+    total.backward()
+    loss, by_logits, by_values = slow_losses(logits.detach().numpy().astype(np.float64), options)
+    assert total.item() == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(logits.grad, torch.tensor(by_logits, dtype=torch.float32))
+    torch.testing.assert_close(values.grad, torch.tensor(by_values, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_losses_of_the_parts_add_up_to_those_of_the_update(reduction: LossReduction) -> None:
+    whole_logits, whole_values = leaf(PROBABILITIES.log()), leaf(VALUES)
+    options = {"entropy_coef": 0.1, "value_coef": 0.5, "reduction": reduction}
+    whole = make_losses(whole_logits, whole_values, **options)
+    whole.total.backward()
+    logits, values = leaf(PROBABILITIES.log()), leaf(VALUES)
+    parts = [
+        actor_critic_losses(
+            logits[rows], values[rows], ACTIONS[rows], ADVANTAGES[rows], RETURNS[rows], fraction=fraction, **options
+        )
+        for rows, fraction in ((slice(0, 1), 1 / 3), (slice(1, 3), 2 / 3))
+    ]
+    for term, expected in zip(zip(*parts, strict=True), whole, strict=True):
+        torch.testing.assert_close(torch.stack(term).sum(), expected)
+    torch.stack([part.total for part in parts]).sum().backward()
+    torch.testing.assert_close(logits.grad, whole_logits.grad)
+    torch.testing.assert_close(values.grad, whole_values.grad)
 
 
 @pytest.mark.parametrize("wrong", ["values", "advantages", "returns"])
@@ -148,7 +213,7 @@ def test_each_state_has_the_log_probability_of_its_own_action() -> None:
     losses = [
         actor_critic_losses(
             logits[i : i + 1], VALUES[i : i + 1], ACTIONS[i : i + 1], ADVANTAGES[i : i + 1], RETURNS[i : i + 1],
-            0.0, PRESETS["breakout"],
+            entropy_coef=0.0, value_coef=0.0,
         ).policy
         for i in range(N)
     ]  # fmt: skip

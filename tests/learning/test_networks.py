@@ -7,17 +7,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import Network, Precision
-from breakout_a3c.learning.cached_layers import convolution_input_gradient
+from breakout_a3c.config import Actions, Network, NetworkOptions, Precision
+from breakout_a3c.games.atari import AtariGame
+from breakout_a3c.learning import networks
 from breakout_a3c.learning.local_parameters import LocalParameters
-from breakout_a3c.learning.networks import ActorCritic, ConvTrunk, resolve_precision
+from breakout_a3c.learning.networks import ActorCritic, ConvTrunk, Heads, resolve_precision
+from tests.games.scripted import ScriptedGame
 
 ATARI = (84, 84, 4)
+MIRRORED_ACTIONS = {3: (0, 2, 1), 4: (0, 1, 3, 2)}
 
 
 def make_network(network: Network = "paper", num_actions: int = 3, symmetric: bool = False) -> ActorCritic:
     torch.manual_seed(0)
-    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions, symmetric=symmetric)
+    mirrored_actions = MIRRORED_ACTIONS[num_actions] if symmetric else None
+    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions, mirrored_actions=mirrored_actions)
     for parameter in made.parameters():  # policies and biases that matter
         parameter.data.add_(0.02 * torch.randn_like(parameter))
     return made
@@ -104,61 +108,29 @@ def test_forward_is_the_slow_one(network: Network, flat: bool) -> None:
     torch.testing.assert_close(made(observations), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("network", "symmetric"), [("paper", False), ("paper", True), ("nature", False), ("nature", True), ("mlp", False)]
-)
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
-def test_reuse_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
-    network: Network, symmetric: bool, precision: torch.dtype
-) -> None:
-    made, observations = make_network(network, symmetric=symmetric), make_observations(network, 6)
-    LocalParameters(made, precision)
-    with torch.no_grad():
-        parts = [made.act(part) for part in observations.split(2)]
-    outputs = [torch.cat(layer) for layer in zip(*(part[2] for part in parts), strict=True)]
-    reused, repeated = made.reuse(observations, outputs), made(observations)
-    for index in (0, 1):
-        torch.testing.assert_close(reused[index], torch.cat([part[index] for part in parts]))
-    gradients = []
-    for logits, values in (reused, repeated):
-        loss = (logits.log_softmax(-1)[:, 0] * torch.arange(-2.0, 4.0)).sum() + values.square().sum()
-        gradients.append(torch.autograd.grad(loss, list(made.parameters())))
-    for ours, autograds in zip(*gradients, strict=True):
-        tolerance = (0.02 if precision == torch.bfloat16 else 1e-4) * float(autograds.abs().max())
-        torch.testing.assert_close(ours, autograds, atol=tolerance, rtol=0)
-
-
-@pytest.mark.parametrize("network", ["paper", "mlp"])
-def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Network) -> None:
-    torch.manual_seed(0)
-    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
-    observations = make_observations(network, 5)
-    logits, values, outputs = made.act(observations)
-    reused = made.reuse(observations, [output.detach() for output in outputs])
-    torch.testing.assert_close(reused, (logits, values))
-    policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
-    for loss, concerned, other in ((logits, policy_trunk, value_trunk), (values, value_trunk, policy_trunk)):
-        for output in (loss, reused[0] if loss is logits else reused[1]):
-            total = output.square().sum()
-            assert all(bool(g.any()) for g in torch.autograd.grad(total, concerned, retain_graph=True))
-            grads = torch.autograd.grad(total, other, retain_graph=True, allow_unused=True)
-            assert all(gradient is None for gradient in grads)
-
-
 @pytest.mark.parametrize("network", ["paper", "nature"])
-@pytest.mark.parametrize(("num_actions", "mirrored"), [(3, [0, 2, 1]), (4, [0, 1, 3, 2])])
+@pytest.mark.parametrize("num_actions", [3, 4])
 @torch.no_grad()
-def test_a_symmetric_network_sees_a_mirrored_screen_as_the_mirror_image(
-    network: Network, num_actions: int, mirrored: list[int]
-) -> None:
+def test_a_symmetric_network_sees_a_mirrored_screen_as_the_mirror_image(network: Network, num_actions: int) -> None:
     made, observations = make_network(network, num_actions, symmetric=True), make_observations(network, 5)
     logits, values = made(observations)
     assert logits.std(dim=1).min() > 1e-3, "all actions are alike, so their order could not be seen"
     mirrored_logits, mirrored_values = made(observations.flip(2))
-    torch.testing.assert_close(mirrored_logits[:, mirrored], logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(mirrored_logits[:, MIRRORED_ACTIONS[num_actions]], logits, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(mirrored_values, values, atol=1e-5, rtol=1e-4)
     untied = make_network(network, num_actions)
     assert (untied(observations.flip(2))[1] - untied(observations)[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("mirrored_actions", [(0, 1), (0, 2, 2), (1, 2, 3)], ids=str)
+def test_actions_that_mirror_no_policy_are_refused(mirrored_actions: tuple[int, ...]) -> None:
+    with pytest.raises(AssertionError, match="mirror no policy"):
+        Heads(256, 3, mirrored_actions)
+
+
+def test_only_screens_have_a_left_and_a_right() -> None:
+    with pytest.raises(AssertionError, match="network mlp has no left and right"):
+        ActorCritic("mlp", (4,), 2, mirrored_actions=(1, 0))
 
 
 @torch.no_grad()
@@ -195,17 +167,6 @@ def test_a_symmetric_network_is_one_whose_weights_come_in_pairs() -> None:
     assert 2 * count(tied) == count(plain) + 4, "the three biases of the policy and the value's have no partner"
 
 
-@pytest.mark.parametrize(("side", "kernel", "stride", "channels"), [(20, 4, 2, 16), (9, 3, 1, 64), (84, 8, 4, 4)])
-def test_the_input_gradient_of_a_convolution_is_autograds(side: int, kernel: int, stride: int, channels: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2, channels, side, side, generator=generator).requires_grad_()
-    weight = torch.randn(8, channels, kernel, kernel, generator=generator)
-    output = functional.conv2d(x, weight, stride=stride)
-    gradient = torch.randn(output.shape, generator=generator)
-    (expected,) = torch.autograd.grad(output, x, gradient)
-    torch.testing.assert_close(convolution_input_gradient(gradient, weight, stride), expected, atol=1e-3, rtol=1e-4)
-
-
 def test_gradients_are_the_slow_ones() -> None:
     made, observations = make_network("paper"), make_observations("paper", 3)
     gradients = []
@@ -222,7 +183,7 @@ def test_the_trunk_runs_in_bf16_and_the_heads_in_float32() -> None:
     expected = made(observations)
     made.trunks[0].to(torch.bfloat16)
     logits, values = made(observations)
-    assert {output.dtype for output in made.act(observations)[2]} == {torch.bfloat16}
+    assert {output.dtype for output in made.act(observations)[2].layers} == {torch.bfloat16}
     assert logits.dtype == values.dtype == torch.float32
     torch.testing.assert_close((logits, values), expected, atol=0.05, rtol=0.05)
 
@@ -271,3 +232,37 @@ def test_bf16_only_where_the_cpu_multiplies_it(
 
 def test_auto_resolves_on_this_machine() -> None:
     assert resolve_precision("auto") in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("game", "options", "actions", "parameters"),
+    [
+        ("breakout", NetworkOptions(), 3, 338_588),
+        ("breakout", NetworkOptions(symmetric=False), 3, 677_172),
+        ("pong", NetworkOptions(symmetric=False), 6, 677_943),
+        ("pong", NetworkOptions(symmetric=False, separate_value_network=True), 6, 1_354_087),
+    ],
+)
+def test_the_network_fits_the_game(game: str, options: NetworkOptions, actions: int, parameters: int) -> None:
+    made = networks.make_network(options, AtariGame(game))
+    assert (made.num_actions, count(made)) == (actions, parameters)
+
+
+def test_a_network_for_vectors_fits_them() -> None:
+    made = networks.make_network(NetworkOptions("mlp", symmetric=False), ScriptedGame())  # type: ignore[arg-type]
+    assert (made.num_actions, count(made)) == (2, 2_051)
+
+
+@pytest.mark.parametrize(("actions", "mirrored"), [("reduced", [0, 2, 1]), ("minimal", [0, 1, 3, 2])])
+@torch.no_grad()
+def test_the_game_says_which_actions_mirror_each_other(actions: Actions, mirrored: list[int]) -> None:
+    made, observations = (
+        networks.make_network(NetworkOptions(), AtariGame(actions=actions)),
+        make_observations("paper", 2),
+    )
+    torch.testing.assert_close(made(observations.flip(2))[0][:, mirrored], made(observations)[0])
+
+
+def test_a_game_that_does_not_say_has_no_symmetric_network() -> None:
+    with pytest.raises(AssertionError, match="does not say which of its actions mirror each other"):
+        networks.make_network(NetworkOptions(), AtariGame("pong"))

@@ -1,66 +1,18 @@
-"""What the learner sees of a game, checked on games whose every step is written down."""
+"""Rollouts of games whose every step is written down."""
 
-import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import gymnasium
-import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
-from numpy.typing import NDArray
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.games.atari import AtariGame
-from breakout_a3c.games.batch import FinishedGame, GameBatch, game_threads
+from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.games.make import make_environments
-from breakout_a3c.games.seeds import training_seeds
 from breakout_a3c.learning.networks import ActorCritic, make_network
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector, gumbel_noise
 from breakout_a3c.presets import PRESETS
-
-
-class Step(NamedTuple):
-    """What one step of a scripted game returns."""
-
-    reward: float = 0.0
-    terminated: bool = False
-    truncated: bool = False
-    life_lost: bool = False
-
-
-class ScriptedGame(gymnasium.Env[NDArray[np.float32], int]):
-    """Plays the same script again and again; an observation tells who, which game, and which step."""
-
-    observation_space = Box(-np.inf, np.inf, (4,), np.float32)
-    action_space = Discrete(2)
-
-    def __init__(self, *script: Step, name: int = 0) -> None:
-        self.script = script
-        self.name = name
-        self.games = -1
-        self.actions: list[int] = []
-
-    def observe(self) -> NDArray[np.float32]:
-        return np.array([self.name, self.games, self.step_in_game, 1], np.float32)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        self.games += 1
-        self.step_in_game = 0
-        return self.observe(), {}
-
-    def step(self, action: int) -> Any:
-        step = self.script[self.step_in_game]
-        self.actions.append(action)
-        self.step_in_game += 1
-        return self.observe(), step.reward, step.terminated, step.truncated, {"life_lost": step.life_lost}
-
-    def restore(self, state: dict[str, Any]) -> NDArray[np.float32]:
-        return self.observe()
-
-
-ON, DEAD, CUT = Step(), Step(terminated=True), Step(truncated=True)
+from tests.games.scripted import DEAD, ON, TRUNCATED, ScriptedGame, Step
 
 
 def make_config(rollout_length: int, **changes: Any) -> TrainConfig:
@@ -146,7 +98,7 @@ def test_a_lost_life_ends_the_rollout_of_a_single_game_but_not_its_score() -> No
 
 @pytest.mark.parametrize("others", [0, 1], ids=["one game", "two games"])
 def test_a_truncated_game_is_worth_its_own_last_state(others: int) -> None:
-    games = [ScriptedGame(ON, CUT), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
+    games = [ScriptedGame(ON, TRUNCATED), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
     rollout, finished, network = collect(make_config(2 + others), *games)
     last, next_games_first = value_of(network, 0, 0, 2, 1), value_of(network, 0, 1, 0, 1)
     assert abs(last - next_games_first) > 0.01
@@ -157,7 +109,7 @@ def test_a_truncated_game_is_worth_its_own_last_state(others: int) -> None:
 
 @pytest.mark.parametrize("last", [DEAD, Step(terminated=True, truncated=True), Step(truncated=True, life_lost=True)])
 def test_a_terminal_state_is_worth_nothing(last: Step) -> None:
-    """That the game is cut in the step of a death does not bring the dead back."""
+    """That the game is truncated in the step of a death does not bring the dead back."""
     rollout, _, _ = collect(make_config(3), ScriptedGame(ON, last), ScriptedGame(*[ON] * 9, name=1))
     assert column(rollout.next_values)[1] == 0.0
     assert column(rollout.ended) == [False, True, False]
@@ -181,7 +133,7 @@ def test_the_rollout_of_a_single_game_ends_with_it() -> None:
 
 
 def test_the_rollout_of_several_games_always_has_its_length() -> None:
-    games = ScriptedGame(DEAD), ScriptedGame(ON, DEAD, name=1), ScriptedGame(ON, ON, CUT, name=2)
+    games = ScriptedGame(DEAD), ScriptedGame(ON, DEAD, name=1), ScriptedGame(ON, ON, TRUNCATED, name=2)
     collector, network = RolloutCollector(make_config(4), games, seed=0), make_policy()
     rollout = collector.collect(network)
     assert len(rollout) == 12
@@ -217,15 +169,15 @@ def test_observations_and_actions_are_the_ones_acted_on() -> None:
 
 
 @pytest.mark.parametrize("others", [0, 1], ids=["one game", "two games"])
-def test_layer_outputs_are_those_of_the_states_acted_in(others: int) -> None:
+def test_cached_outputs_are_those_of_the_states_acted_in(others: int) -> None:
     games = [ScriptedGame(ON, ON, DEAD), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
     rollout, _, network = collect(make_config(5), *games)
-    outputs = rollout.layer_outputs_of(slice(None))
-    logits, values = network.reuse(rollout.observations.flatten(0, 1), outputs)
+    cached = rollout.cached_outputs_of(slice(None))
+    logits, values = network.forward_from_cache(rollout.observations.flatten(0, 1), cached)
     expected, _ = network(rollout.observations.flatten(0, 1))
     torch.testing.assert_close(values, rollout.values.flatten())
     torch.testing.assert_close(logits, expected)
-    assert len(outputs[0]) == len(rollout) == (10 if others else 3)
+    assert len(cached.layers[0]) == len(rollout) == (10 if others else 3)
 
 
 @pytest.mark.parametrize(("games", "length", "expected"), [(16, 5, [5]), (16, 12, [5, 5, 2]), (1, 200, [80, 80, 40])])
@@ -250,15 +202,8 @@ def test_a_game_that_stalls_is_over_as_if_its_last_life_were_lost(lives_end_epis
     assert not any(column(rollout.ended, 1))
 
 
-def test_a_game_that_stalled_for_longer_than_a_resumed_run_allows_is_over() -> None:
-    batch = GameBatch(make_config(1, stall_steps=3), [ScriptedGame(ON, ON)])
-    batch.reset()
-    observations = batch.restore({"returns": np.zeros(1), "lengths": np.array([9]), "rewarded_at": np.zeros(1, int)})
-    assert batch.step([0], observations).terminated.tolist() == [True]
-
-
 def test_finished_games_are_handed_out_once() -> None:
-    games = ScriptedGame(Step(1.0, terminated=True)), ScriptedGame(Step(2.0), CUT, name=1)
+    games = ScriptedGame(Step(1.0, terminated=True)), ScriptedGame(Step(2.0), TRUNCATED, name=1)
     collector = RolloutCollector(make_config(2), games, seed=0)
     collector.collect(make_policy())
     one, two = FinishedGame(1.0, 1, truncated=False), FinishedGame(2.0, 2, truncated=True)
@@ -330,75 +275,3 @@ def test_the_same_seed_gives_the_same_rollout(game: str) -> None:
     assert not torch.equal(first.actions, rollout_of(1, [2, 4]).actions)
     assert not torch.equal(first.observations, rollout_of(0, [6, 8]).observations)
     assert not torch.equal(first.observations[:, 0], first.observations[:, 1]), "two games are the same"
-
-
-def test_training_seeds_are_even_and_distinct() -> None:
-    seeds = [
-        seed
-        for run in (1, 2)
-        for worker in range(8)
-        for seed in training_seeds(np.random.SeedSequence(run, spawn_key=(worker, 0)), 65)
-    ]
-    assert all(seed % 2 == 0 and 0 <= seed < 2**31 for seed in seeds)
-    assert len(set(seeds)) == len(seeds) == 2 * 8 * 65
-
-
-def test_training_seeds_are_reproducible() -> None:
-    assert training_seeds(np.random.SeedSequence(1), 9) == training_seeds(np.random.SeedSequence(1), 9)
-
-
-def test_the_network_fits_the_game() -> None:
-    config = PRESETS["breakout"]
-    network = make_network(config.network, AtariGame("pong"))
-    assert network.num_actions == 6
-    assert make_network(PRESETS["cartpole"].network, ScriptedGame(ON)).num_actions == 2
-
-
-def test_rewards_are_scaled_after_they_are_clipped() -> None:
-    for clip, expected in ((True, [0.5, 0.0, -0.5]), (False, [2.0, 0.0, -3.5])):
-        config = PRESETS["breakout"].replace(clip_rewards=clip, reward_scale=0.5)
-        games = GameBatch(config, [ScriptedGame(Step(4.0), Step(0.0), Step(-7.0, terminated=True))])
-        observations = games.reset()
-        assert [float(games.step([0], observations).rewards[0]) for _ in range(3)] == expected
-        assert [game.episode_return for game in games.take_finished()] == [-3.0], "raw, whatever the learner sees"
-
-
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_games_played_by_threads_are_the_same_games(threads: int) -> None:
-    config = PRESETS["breakout"].replace(precision="float32")
-    outcomes = []
-    for number in (1, threads):
-        games = GameBatch(config, make_environments(config.game, [2, 4, 6, 8, 10]), number)
-        observations = games.reset()
-        choices = np.random.default_rng(0).integers(3, size=(60, 5)).tolist()
-        rows = []
-        for actions in choices:
-            outcome = games.step(actions, observations)
-            rows.append([observations.copy(), *outcome[:3]])
-        outcomes.append(rows)
-    for alone, together in zip(*outcomes, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
-
-
-def test_an_error_in_a_thread_reaches_the_learner() -> None:
-    games = GameBatch(PRESETS["breakout"], [ScriptedGame(Step()), ScriptedGame()], 2)
-    observations = games.reset()
-    with pytest.raises(IndexError):
-        games.step([0, 0], observations)
-
-
-@pytest.mark.parametrize(
-    ("changes", "cores", "expected"),
-    [
-        ({}, 4, 1),
-        ({"algorithm": "a2c"}, 4, 4),
-        ({"algorithm": "a2c", "threads": 2}, 4, 2),
-        ({"algorithm": "a2c", "envs": 3}, 4, 3),
-    ],
-)
-def test_only_the_one_learner_of_a2c_plays_with_threads(
-    changes: dict[str, Any], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    assert game_threads(PRESETS["breakout"].replace(**changes)) == expected
-    assert game_threads(PRESETS["cartpole"].replace(algorithm="a2c")) == 1

@@ -1,4 +1,4 @@
-"""What a trusted step does to policy and values."""
+"""What a step that was shortened does to policy and values."""
 
 import math
 from multiprocessing import Pipe
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import StepLimitOptions, TrainConfig
 from breakout_a3c.games.make import make_environments
 from breakout_a3c.learning import actor_learner, step_limits
 from breakout_a3c.learning.actor_learner import learn
@@ -17,7 +17,7 @@ from breakout_a3c.learning.networks import ActorCritic, make_network
 from breakout_a3c.learning.reports import ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
-from breakout_a3c.learning.step_limits import Change, change_since, limit_step, sample_of
+from breakout_a3c.learning.step_limits import PolicyChange, change_since, limit_step, sample_of, step_scale
 from breakout_a3c.presets import BREAKOUT
 
 CONFIG = BREAKOUT.replace(threads=1, envs=4, final_rollout_length=None, precision="float32", eval_minutes=0.0)
@@ -62,25 +62,47 @@ def test_a_sample_is_of_many_games_and_the_whole_time(length: int, games: int) -
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    ("max_kl", "max_value_change", "share"),
+    ("max_kl", "max_value_change", "scale"),
     [
         (1.0, 1.0, 1.0), (0.25, 0.8, 1.0), (0.04, 1.0, 0.4), (0.0025, 1.0, 0.1), (1.0, 0.2, 0.25), (0.04, 0.2, 0.25),
         (None, 0.08, 0.1), (0.04, None, 0.4),
     ],
 )  # fmt: skip
 def test_a_step_is_shortened_to_stay_within_both_limits(
-    max_kl: float | None, max_value_change: float | None, share: float, monkeypatch: pytest.MonkeyPatch
+    max_kl: float | None, max_value_change: float | None, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, rollout = play(CONFIG)
     local = LocalParameters(network)
     parameters = local.float32_parameters()
-    monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: Change(0.25, 0.8))
+    monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: PolicyChange(0.25, 0.8))
     step = torch.full_like(parameters, 0.01)
-    config = CONFIG.replace(max_kl=max_kl, max_value_change=max_value_change)
-    trusted, change = limit_step(step, parameters, network, local, rollout, config)
-    torch.testing.assert_close(trusted, share * step)
+    limits = StepLimitOptions(max_kl=max_kl, max_value_change=max_value_change)
+    limited, change = limit_step(step, parameters, network, local, rollout, limits)
+    torch.testing.assert_close(limited, scale * step)
     assert change == (0.25, 0.8)
     assert torch.equal(local.float32_parameters(), parameters - step), "the whole step is tried"
+
+
+@pytest.mark.parametrize(
+    ("change", "limits", "scale"),
+    [
+        (PolicyChange(0.09, 9.0), StepLimitOptions(max_kl=None, max_value_change=None), 1.0),
+        (PolicyChange(0.01, 0.5), StepLimitOptions(max_kl=0.01, max_value_change=0.5), 1.0),
+        (PolicyChange(0.09, 0.0), StepLimitOptions(max_kl=0.01, max_value_change=0.5), 1 / 3),
+        (PolicyChange(0.0, 2.0), StepLimitOptions(max_kl=0.01, max_value_change=0.5), 1 / 4),
+        (PolicyChange(0.09, 2.0), StepLimitOptions(max_kl=0.01, max_value_change=0.5), 1 / 4),
+        (PolicyChange(0.25, 2.0), StepLimitOptions(max_kl=0.01, max_value_change=0.5), 1 / 5),
+    ],
+)
+def test_the_divergence_grows_with_the_square_of_a_step_and_values_with_the_step(
+    change: PolicyChange, limits: StepLimitOptions, scale: float
+) -> None:
+    assert step_scale(change, limits) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize(("kl", "value", "finite"), [(0.0, 1.0, True), (math.nan, 0.0, False), (0.0, math.inf, False)])
+def test_a_change_is_finite_if_both_numbers_are(kl: float, value: float, finite: bool) -> None:
+    assert PolicyChange(kl, value).finite == finite
 
 
 def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -109,8 +131,10 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
     return found
 
 
-@pytest.mark.parametrize("change", [Change(math.nan, 0.0), Change(0.0, math.inf)])
-def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("change", [PolicyChange(math.nan, 0.0), PolicyChange(0.0, math.inf)])
+def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(
+    change: PolicyChange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: change)
     config = CONFIG.replace(total_steps=100)
     shared = SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
@@ -122,15 +146,15 @@ def test_a_step_that_leaves_no_policy_or_value_is_not_pushed(change: Change, mon
     assert shared.total_updates() == 0
 
 
-def test_no_update_goes_much_beyond_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_update_goes_much_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     config = CONFIG.replace(
         learning_rate=0.01, final_learning_rate=0.01, warmup_updates=0, max_value_change=None, total_steps=400
     )
     with monkeypatch.context() as patch:
         free = divergence_of_updates(config.replace(max_kl=None), patch)
-    trusted = divergence_of_updates(config.replace(max_kl=1e-3), monkeypatch)
-    assert len(free) == len(trusted) == 20
+    limited = divergence_of_updates(config.replace(max_kl=1e-3), monkeypatch)
+    assert len(free) == len(limited) == 20
     # Where a step leads far away, the divergence grows with less than its square, and what is left is too long.
-    assert sum(kl < 1.5e-3 for kl in trusted) >= 15
-    assert max(trusted) < 0.05 * max(free)
-    assert sorted(trusted)[-5] > 5e-4, "what is trusted is made use of"
+    assert sum(kl < 1.5e-3 for kl in limited) >= 15
+    assert max(limited) < 0.05 * max(free)
+    assert sorted(limited)[-5] > 5e-4, "what the limit leaves is made use of"
