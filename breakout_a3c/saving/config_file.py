@@ -12,6 +12,7 @@ from breakout_a3c.saving.retired_settings import renewed
 
 FILE_NAME = "config.toml"
 MAX_BYTES = 1 << 20
+MAX_TEXT = 100  # characters of a setting
 NONE = "none"  # TOML has no null
 
 
@@ -42,6 +43,9 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
         if not isinstance(table, dict):
             raise UserError(f"{path}: {group!r:.50} stands outside of a table: write it below a line such as [game].")
         settings |= {name: None if value == NONE else value for name, value in table.items()}
+    for name, value in settings.items():
+        if not may_be_setting(value):
+            raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see python train.py --help.")
     settings = renewed(settings)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
@@ -50,6 +54,13 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
         return base.replace(**settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def may_be_setting(value: object) -> bool:
+    """Return whether ``value`` is a short text, a number that fits 64 bits, or None: others fill a message."""
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def read_tables(path: Path) -> dict[str, Any]:
@@ -66,5 +77,5 @@ def read_tables(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a config.toml.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # bad UTF-8, bad TOML, thousands of digits, thousands of brackets
         raise UserError(f"{path} is no TOML ({error}): give the path of a config.toml.") from error

@@ -12,8 +12,8 @@ ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "wa
 
 
 def renewed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return settings by their present names; what an older version did not know is off, or absent."""
-    values = ADDED_LATER | values
+    """Return settings by their present names."""
+    values = dict(values)
     if "envs_per_thread" in values and values.get("algorithm") == "a2c":
         del values["envs_per_thread"]  # it was A3C's, and envs was A2C's
     if values.get("game") not in (None, *MIRRORED_GAMES):
@@ -32,7 +32,7 @@ def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
     Raises:
         UserError: If a setting is unknown or a value is out of range.
     """
-    settings = renewed(values)
+    settings = renewed(ADDED_LATER | values)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         names = ", ".join(f"{name!r:.50}" for name in unknown[:5])
