@@ -16,7 +16,7 @@ class ParameterAverage:
     the best ones, and their mean lies nearer. The actor-learners never see it.
 
     Args:
-        shared: What is averaged.
+        shared: Holds the parameters.
         steps: Agent steps that it reaches back; 0 for the parameters as they are.
         start: ``(P,)`` of an earlier part of the run; otherwise it begins with the present parameters.
     """
@@ -29,7 +29,7 @@ class ParameterAverage:
 
     @torch.no_grad()
     def follow(self) -> Self:
-        """Take in the present parameters, with the weight of the steps since the last time."""
+        """Add the present parameters, weighted by the steps since the last call."""
         steps = self._shared.total_steps()
         weight = 1 - math.exp(-(steps - self._steps) / self._reach) if self._reach else 1.0
         self.parameters.lerp_(self._shared.parameters, weight)

@@ -1,4 +1,4 @@
-"""When something is due, and how fast it goes."""
+"""A clock for what is due, and a speedometer of the training."""
 
 import time
 from collections import deque
@@ -9,7 +9,7 @@ SPEED_WINDOW = 30  # notes
 
 
 class Clock:
-    """Tells when a period has passed."""
+    """Measures a period, again and again."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -23,12 +23,12 @@ class Clock:
         return passed
 
     def due_in(self, seconds: float) -> None:
-        """Let the period end in this many seconds."""
+        """End the present period in this many seconds."""
         self._due_at = time.monotonic() + seconds
 
 
 class Speedometer:
-    """Tells the speed over the last ``SPEED_WINDOW`` notes."""
+    """Measures the speed over the last ``SPEED_WINDOW`` notes."""
 
     def __init__(self, shared: SharedParameters) -> None:
         self._shared = shared
@@ -36,7 +36,7 @@ class Speedometer:
         self.note()
 
     def note(self) -> None:
-        """Write down the counters of this moment."""
+        """Record the present counters."""
         self._notes.append((time.monotonic(), self._shared.total_steps(), self._shared.total_updates()))
 
     def rates(self) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a training shows: a live table in a terminal, one line now and then elsewhere."""
+"""The console of a training: a live table in a terminal, a line every 30 s in a log."""
 
 import math
 import os
@@ -18,7 +18,7 @@ PLAIN_SECONDS = 30.0
 
 
 class LastingOutput:
-    """A stream for as long as it can be written: its reader may leave, its terminal close, its disk fill.
+    """A stream that drops what cannot be written: its reader may leave, its terminal close, its disk fill.
 
     Args:
         stream: Such as stdout.
@@ -28,7 +28,7 @@ class LastingOutput:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
-        """Return whether it is a terminal, its encoding, and all else."""
+        """Return an attribute of the stream, such as its encoding."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> None:
@@ -46,7 +46,7 @@ class LastingOutput:
             self._discard()
 
     def _discard(self) -> None:
-        """Empty the buffer: whoever flushes it next would fail, such as multiprocessing at each start of a process."""
+        """Empty the buffer: otherwise its next flush fails, such as that of multiprocessing when a process starts."""
         descriptor = self._stream.fileno()
         kept = os.dup(descriptor)
         with Path(os.devnull).open("w") as nowhere:
@@ -71,7 +71,7 @@ class TrainingConsole:
             self._live.start()
 
     def stop(self) -> None:
-        """Leave the last table standing and give the terminal back."""
+        """Leave the last table on the screen, and give the terminal back."""
         if self._live:
             self._live.stop()
 

@@ -25,9 +25,9 @@ class Evaluations:
     def __init__(
         self, evaluator: Evaluator, folder: RunFolder, writer: MetricsWriter, say: Callable[[str], None]
     ) -> None:
-        self.evaluator = evaluator
         self.best_mean = folder.best_evaluation()
         self.last_mean: float | None = None
+        self._evaluator = evaluator
         self._folder = folder
         self._writer = writer
         self._say = say
@@ -38,14 +38,14 @@ class Evaluations:
 
         Args:
             checkpoint: The snapshot.
-            hurry: With all the CPU that it can get.
+            hurry: Whether to use all the CPU that it can get.
         """
-        if self.evaluator.request(checkpoint.averaged_parameters, hurry):
+        if self._evaluator.request(checkpoint.averaged_parameters, hurry):
             self._under_evaluation = checkpoint
 
     def take(self) -> bool:
         """Log an evaluation that has ended, and keep its checkpoint if it is the best; return whether one has."""
-        evaluation, checkpoint = self.evaluator.poll(), self._under_evaluation
+        evaluation, checkpoint = self._evaluator.poll(), self._under_evaluation
         if evaluation is None or checkpoint is None:
             return False
         self._log(evaluation, checkpoint)
@@ -70,21 +70,21 @@ class Evaluations:
             self.best_mean = checkpoint.best_evaluation
 
     def evaluate_last(self, checkpoint: Checkpoint, interrupted: Callable[[], object]) -> None:
-        """Evaluate the last parameters, which are the fully annealed ones, before all others and in a hurry.
+        """Evaluate the last parameters, which are fully annealed, in a hurry; drop an evaluation that is under way.
 
         Args:
             checkpoint: The last one.
-            interrupted: Asked whether not to wait any longer.
+            interrupted: Asked 20 times a second; once it returns true, the evaluation is not waited for.
         """
         self._say("Evaluating the last parameters; Ctrl-C skips it.")
         self.take()
-        self.evaluator.close()
+        self._evaluator.close()
         self.request(checkpoint, hurry=True)
         deadline = time.monotonic() + LAST_EVALUATION_SECONDS
         while not (taken := self.take()) and not interrupted():
-            if not self.evaluator.busy or time.monotonic() >= deadline:
+            if not self._evaluator.busy or time.monotonic() >= deadline:
                 break
             time.sleep(0.05)
         if not taken and not interrupted():
-            why = self.evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
+            why = self._evaluator.error or f"it takes more than {LAST_EVALUATION_SECONDS:.0f} s"
             self._say(f"The last parameters were NOT evaluated: {why}")

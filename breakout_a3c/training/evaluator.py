@@ -37,7 +37,7 @@ CLOSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluator found out about a snapshot."""
+    """How a snapshot played."""
 
     result: EvaluationResult
     animation: bytes  # a GIF of the first game; empty where ffmpeg or the disk failed
@@ -75,7 +75,7 @@ class Throttle:
             self._pipe.recv()  # nothing is sent meanwhile: this is the end of the pipe
 
     def slow_down(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
-        """Yield ``scenes`` no faster than that allows."""
+        """Yield ``scenes`` no faster than the CPU's fraction allows."""
         for scene in scenes:
             self.wait()
             yield scene
@@ -87,12 +87,12 @@ class Throttle:
 
 
 def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> None:
-    """Hear from the trainer whether to hurry, evaluate the snapshot, send the Evaluation; again and again.
+    """Receive from the trainer whether to hurry, evaluate the snapshot, send the Evaluation; again and again.
 
     Args:
         config: The run's settings.
         snapshot: ``(P,)`` float32 in shared memory; the trainer leaves it alone while this works.
-        pipe: To and from the trainer, which closes it when this process is to end.
+        pipe: To and from the trainer, which closes it to end this process.
     """
     os.nice(NICENESS)
     os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display
@@ -150,11 +150,11 @@ class Evaluator:
         self.error = ""
 
     def request(self, parameters: Tensor, hurry: bool) -> bool:
-        """Have a copy of ``parameters`` ``(P,)`` evaluated; return whether that begins, as only one can.
+        """Have a copy of ``parameters`` ``(P,)`` evaluated; return whether that begins: only one runs at a time.
 
         Args:
             parameters: The snapshot.
-            hurry: With all the CPU that it can get.
+            hurry: Whether to use all the CPU that it can get.
         """
         if self.busy:
             return False
@@ -172,7 +172,7 @@ class Evaluator:
         return True
 
     def _start(self) -> bool:
-        """Start the process; return whether that went well, or ``error`` says why not."""
+        """Start the process; return whether that worked. If not, ``error`` says why."""
         ours, theirs = Pipe()
         try:
             process = start_process(self._context, "evaluator", run_evaluator, self._config, self._snapshot, theirs)
@@ -186,7 +186,7 @@ class Evaluator:
         return True
 
     def poll(self) -> Evaluation | None:
-        """Return a finished evaluation; if the process died instead, ``error`` says of what."""
+        """Return a finished evaluation; if the process died instead, ``error`` says why."""
         if not self.busy:
             return None
         try:
@@ -207,14 +207,14 @@ class Evaluator:
         self.close()
 
     def request_stop(self) -> None:
-        """Have the process end, which stops at its next step and clears up; nothing more is received from it."""
+        """Close the pipe: the process stops at its next step and clears up, and nothing more is received from it."""
         if self._process is not None:
             self._pipe.close()
             self._stop_requested_at = min(self._stop_requested_at, time.monotonic())
         self.busy = False
 
     def close(self) -> None:
-        """End the process, by force if it has not left CLOSE_SECONDS after it was told."""
+        """End the process, by force if it still runs CLOSE_SECONDS after the request to stop."""
         self.request_stop()
         if self._process is not None:
             self._process.join(max(0.0, self._stop_requested_at + CLOSE_SECONDS - time.monotonic()))

@@ -1,11 +1,10 @@
-"""What a training says before and after: how long it takes, where everything lies, what to type next."""
+"""The first and the last message of a training: its length, its folders, and the next commands."""
 
 import shlex
 from pathlib import Path
 
 from breakout_a3c.config import CHECKPOINTS, RUNS
 from breakout_a3c.training.plan import TrainingPlan
-from breakout_a3c.training.statistics import RECENT_GAMES
 from breakout_a3c.training.status import TrainingStatus
 
 
@@ -29,21 +28,21 @@ def start_message(plan: TrainingPlan) -> str:
 def end_message(
     plan: TrainingPlan, status: TrainingStatus, saved: Path, best: Path, best_evaluation: float | None
 ) -> str:
-    """Tell where everything lies, and what to type next.
+    """Say how the training ended, where everything lies, and which commands come next.
 
     Args:
-        plan: What was to be done.
+        plan: Of the training.
         status: How the training ended.
         saved: Its last checkpoint.
         best: The checkpoint of the best evaluation.
-        best_evaluation: Mean score of that, None without any.
+        best_evaluation: Its mean score, None without any evaluation.
     """
     ended = (
         f"{'Done' if status.progress >= 1 else 'Stopped'} after {status.steps:,} agent steps, {status.games:,} games "
         f"and {status.minutes:.1f} minutes"
     )
-    if status.games:
-        ended += f"; mean score of the last {min(status.games, RECENT_GAMES)} games: {status.mean_return:.1f}"
+    if status.recent_games:
+        ended += f"; mean score of the last {status.recent_games} games: {status.mean_return:.1f}"
     lines = [f"{ended}.", f"saved:     {saved}"]
     if best_evaluation is not None:
         lines.append(f"best:      {best}, mean score {best_evaluation:.1f} in its evaluation")
@@ -58,7 +57,7 @@ def end_message(
 
 
 def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> str:
-    """Return what to type to go on from ``saved``: for as long again, where a limit was reached."""
+    """Return the command that goes on from ``saved``; it doubles each limit that was reached."""
     config = plan.config
     command = f"python train.py --resume {quote(saved)}"
     for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
@@ -73,10 +72,10 @@ def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> s
 
 
 def tensorboard(runs: Path) -> str:
-    """Return what to type for the curves, and where they are laid out."""
+    """Return the command that shows the curves, and the address of their charts."""
     return f"tensorboard --logdir {quote(runs)}, then http://localhost:6006/#custom_scalars"
 
 
 def quote(path: Path) -> str:
-    """Return a path as a shell wants it typed."""
+    """Return a path, quoted for a shell."""
     return shlex.quote(str(path))

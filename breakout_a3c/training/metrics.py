@@ -1,8 +1,8 @@
-"""The curves of a run: the only place that knows TensorBoard's tags.
+"""The curves of a run; no other module writes TensorBoard's tags.
 
-Tags are those of Stable-Baselines3, so that runs of both lie in one chart; ``async/`` is what only
-A3C has. The x axis is agent steps. A resume goes on with the count of games and of updates; those of truncated
-games, of updates that were not finite, of workers replaced and reports dropped begin anew.
+Tags are those of Stable-Baselines3, so that runs of both lie in one chart; those below ``async/`` are A3C's own. The
+x axis is agent steps. A resume goes on with the counts of games and of updates. The counts of truncated games, of
+updates that were not finite, of replaced actor-learners and of dropped reports begin again at 0.
 """
 
 import math
@@ -90,7 +90,7 @@ def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
 
 
 def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
-    """Have Weights & Biases show what is written to TensorBoard in ``folder`` from now on.
+    """Show what is written to TensorBoard in ``folder`` from now on in Weights & Biases, too.
 
     Raises:
         UserError: If its package is not installed.
@@ -104,12 +104,12 @@ def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
 
 
 class MetricsWriter:
-    """Writes one run's curves; where the disk fails it, it says so in ``error`` and tries again.
+    """Writes one run's curves; if the disk fails, ``error`` says so, and a later call tries again.
 
     Args:
         folder: ``runs/<run>``.
         config: Hyper-parameters, shown with the curves.
-        steps: Where this process begins: on a resume, later points of an earlier one are hidden.
+        steps: Agent steps when this process begins; a resume hides the later points of an earlier process.
 
     Raises:
         UserError: If the folder cannot be written.
@@ -132,7 +132,7 @@ class MetricsWriter:
 
     @staticmethod
     def _write_config(writer: SummaryWriter, config: TrainConfig, steps: int) -> None:
-        """Write the hyper-parameters, and how the curves are laid out."""
+        """Write the hyper-parameters, and the layout of the charts."""
         values = {name: "none" if value is None else value for name, value in config.to_dict().items()}
         # Not add_hparams, which would open a second run.
         for summary in hparams(values, {"rollout/ep_rew_mean": 0.0, "eval/mean_reward": 0.0}):
@@ -145,7 +145,7 @@ class MetricsWriter:
     def write(
         self, scalars: dict[str, float], steps: int, games: Iterable[FinishedGame] = (), animation: bytes = b""
     ) -> None:
-        """Write at ``steps`` scalars, each game's score and length, and an animated GIF of one if there is one.
+        """Write scalars, each game's score and length, and an animated GIF unless it is empty, all at ``steps``.
 
         After a failure nothing is written for RETRY_SECONDS.
         """
@@ -177,7 +177,7 @@ class MetricsWriter:
 
 
 def hide_tracebacks_of_writers() -> None:
-    """Have TensorBoard's threads print no traceback: their errors are raised again by the writer's next call."""
+    """Let TensorBoard's threads print no traceback: the writer's next call raises their errors again."""
     print_traceback = threading.excepthook
 
     def print_others(arguments: threading.ExceptHookArgs) -> None:
@@ -188,6 +188,6 @@ def hide_tracebacks_of_writers() -> None:
 
 
 def write_summary(writer: SummaryWriter, summary: Summary, steps: int) -> None:
-    """Write what SummaryWriter has no method for."""
+    """Write a summary for which SummaryWriter has no method."""
     file_writer: Any = writer.file_writer  # torch declares it as None
     file_writer.add_summary(summary, steps)

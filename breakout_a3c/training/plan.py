@@ -1,4 +1,4 @@
-"""What a training is to do, and what it starts from."""
+"""The plan of a training: its settings, its folders, and the weights that it starts from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
 class TrainingPlan:
     """What to train, where to write, and what to start from.
 
-    ``resume`` continues that run with its counters and curves; of ``initial``, only the weights are
-    used, for a new run. Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
+    ``resume`` continues that run with its counters and curves. ``initial`` gives only its weights to a new run.
+    Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
     """
 
     config: TrainConfig
@@ -54,7 +54,7 @@ def initial_parameters(plan: TrainingPlan) -> SharedParameters:
 
 
 def resumed_play_states(plan: TrainingPlan) -> dict[int, Tensor]:
-    """Return where the games of the actor-learners stood that go on with as many of them."""
+    """Return the saved states of games by actor-learner; none where each of them now plays more or fewer games."""
     if plan.resume is None or plan.resume.config.learners.envs != plan.config.learners.envs:
         return {}
     return dict(enumerate(plan.resume.play_states))

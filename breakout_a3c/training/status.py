@@ -1,4 +1,4 @@
-"""One moment of a training: what console and curves show of it."""
+"""One moment of a training, as the console and the curves show it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class TrainingStatus:
 
     progress: float  # 0 to 1
     minutes: float
-    minutes_left: float  # inf until it can be told
+    minutes_left: float  # inf until it is known
     steps: int  # agent steps
     updates: int
     games: int
@@ -19,8 +19,9 @@ class TrainingStatus:
     frame_skip: int
     learning_rate: float
     entropy_coef: float
-    mean_return: float  # raw, of the last 100 games; nan before the first
-    mean_length: float  # of the same, in agent steps
+    recent_games: int  # of which mean_return and mean_length are: the last 100 that were reported
+    mean_return: float  # raw; nan before the first game
+    mean_length: float  # agent steps
     best_return: float  # -inf before the first game
     mean_returns_of_learners: Mapping[int, float]
     truncated_games: int

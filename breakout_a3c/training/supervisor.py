@@ -45,8 +45,8 @@ class Supervisor:
         context: Starts them.
         config: The run's settings, with their number.
         shared: What they update; it outlives each of them.
-        play_states: Of those that go on with their games, where these stand, ``(bytes,)`` uint8.
-        target: What a process runs.
+        play_states: Of the actor-learners that go on with their games, ``(bytes,)`` uint8 each.
+        target: The function that a process runs.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Supervisor:
 
     @property
     def alive(self) -> int:
-        """How many actor-learners have not ended."""
+        """The number of actor-learners that have not ended."""
         return len(self._learners)
 
     def process_ids(self) -> list[int]:
@@ -84,8 +84,8 @@ class Supervisor:
 
     def _start(self, learner_id: int) -> None:
         reader, writer = Pipe(duplex=False)
-        # Once: it may be what the actor-learner died of. Shared, as a start is to send no more than a pipe holds: a
-        # process that is killed before it has read it would hold up this one.
+        # Only once: the actor-learner may have died of it. In shared memory, so that a start sends no more than a pipe
+        # holds: otherwise a process that is killed before it has read all of it would block this one.
         play_state = self._play_states.pop(learner_id, torch.empty(0, dtype=torch.uint8)).share_memory_()
         name = f"actor-learner-{learner_id}"
         try:
@@ -151,10 +151,10 @@ class Supervisor:
             )
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[LearnerReport]:
-        """Have all actor-learners leave after their current rollout; kill those that do not.
+        """Let all actor-learners finish their current rollout and leave; kill those that do not.
 
         Args:
-            hurry: Asked ten times a second; once it returns true, nobody is waited for.
+            hurry: Asked ten times a second; once it returns true, no actor-learner is waited for.
 
         Returns:
             Their last reports.

@@ -36,7 +36,7 @@ from breakout_a3c.training.supervisor import LearnersCannotRun, Supervisor
 AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
 METRICS_SECONDS = 2.0
-MEMORY_SECONDS = 10.0  # to read it takes 10 ms a process
+MEMORY_SECONDS = 10.0  # reading it takes 10 ms a process
 SAVE_RETRY_SECONDS = 60.0
 EXIT_FAILED = 1
 MAX_NOT_FINITE = 200  # updates, in reports in a row without a finite one
@@ -67,10 +67,10 @@ class Trainer:
         averaged = resume.averaged_parameters if resume else None
         self._average = ParameterAverage(self._shared, plan.config.optimizer.average_steps, averaged)
         self._folder = RunFolder(plan.checkpoints, plan.run)
-        self._folder.save_config(plan.config)
         if plan.wandb:
             mirror_to_wandb(plan.runs / plan.run, plan.config)
         self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
+        self._folder.save_config(plan.config)
         self._console = TrainingConsole(plan.run)
         self._statistics = TrainingStatistics()
         if resume is not None:
@@ -191,7 +191,7 @@ class Trainer:
         self._console.update(self._status())
 
     def _status(self) -> TrainingStatus:
-        """Return what there is to be shown, as it is now."""
+        """Return what console and curves show, as it is now."""
         steps_per_second, updates_per_second = self._speed.rates()
         progress, updates = self._shared.progress(), self._shared.total_updates()
         statistics = self._statistics
@@ -207,6 +207,7 @@ class Trainer:
             frame_skip=self._config.game.frame_skip,
             learning_rate=self._config.optimizer.learning_rate_at(progress, updates),
             entropy_coef=self._config.loss.entropy_coef_at(progress),
+            recent_games=len(statistics.recent_returns),
             mean_return=statistics.mean_return(),
             mean_length=statistics.mean_length(),
             best_return=statistics.best_return,
@@ -247,7 +248,7 @@ class Trainer:
         return max(0.0, min(left))
 
     def _checkpoint(self) -> Checkpoint:
-        """Return a copy of all that is to be saved, as it is now."""
+        """Return a copy of everything that is saved, as it is now."""
         return Checkpoint(
             config=self._config,
             run=self._plan.run,
@@ -270,14 +271,14 @@ class Trainer:
         )
 
     def _saved_play_states(self) -> list[Tensor]:
-        """Return where the games of each actor-learner stand, empty for one that has not finished."""
+        """Return the state of the games of each actor-learner, empty for one that has not finished."""
         if sum(map(len, self._play_states.values())) > MAX_PLAY_BYTES:
             return []
         states = (self._play_states.get(learner_id, b"") for learner_id in range(self._config.learners.count))
         return [torch.from_numpy(np.frombuffer(state, np.uint8).copy()) for state in states]
 
     def _save(self) -> Path | None:
-        """Write a checkpoint and return its path; where that fails, say so."""
+        """Write a checkpoint and return its path; if that fails, say so and return None."""
         try:
             path = self._folder.save(self._checkpoint(), self._config.upkeep.keep_checkpoints)
         except (OSError, ValueError) as error:
