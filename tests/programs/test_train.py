@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from breakout_a3c.presets import PRESETS
-from breakout_a3c.processes.start import process_context
 from breakout_a3c.saving.checkpoints import load_checkpoint, save_checkpoint
-from breakout_a3c.training import evaluator, trainer
-from breakout_a3c.training.console import TrainingConsole
+from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.training.evaluator import NICENESS
 from breakout_a3c.training.metrics import LAYOUT
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters
@@ -32,11 +30,18 @@ SMALL = ["--threads", "2", "--envs", "2", "--final-rollout-length", "none", "--e
 SMALL += ["--start-method", START_METHOD]
 EVALUATED = ["--eval-minutes", "0.01", "--eval-episodes", "1"]
 GONE_SECONDS = 5.0
+CONFIG_FILES = {
+    "few": "[game]\nsticky = 0.25\n",
+    "unknown": "[game]\nstickiness = 0.25\n",
+    "out of range": "[game]\nsticky = 2\n",
+    "wrong type": '[game]\nsticky = "often"\n',
+    "no table": "sticky = 0.25\n",
+}
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """Start a training in ``folder``, which is not the repository's."""
-    command = [sys.executable, str(TRAIN), *SMALL, *options]
+def start(folder: Path, *options: str, first: Sequence[str] = SMALL) -> subprocess.Popen[str]:
+    """Start a training in ``folder``, which is not the repository's, with the options ``first`` and others."""
+    command = [sys.executable, str(TRAIN), *first, *options]
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -68,7 +73,7 @@ def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(training.pid).children(recursive=True)
 
 
-def workers(training: subprocess.Popen[str], cpu_seconds: float = 0.3) -> list[psutil.Process]:
+def actor_learners(training: subprocess.Popen[str], cpu_seconds: float = 0.3) -> list[psutil.Process]:
     """Return the actor-learners that have played for a while; any of them may end meanwhile."""
     return players(training, 0, cpu_seconds)
 
@@ -134,7 +139,7 @@ def test_a_training_ends_with_a_checkpoint(trained: tuple[Path, str]) -> None:
     assert f"{checkpoint.steps:,} agent steps" in output
 
 
-def test_the_next_commands_are_told_and_work(trained: tuple[Path, str]) -> None:
+def test_the_next_commands_are_printed_and_work(trained: tuple[Path, str]) -> None:
     folder, output = trained
     path = re.search(r"python play\.py (\S+) --render", output)
     assert path is not None
@@ -178,27 +183,6 @@ def test_the_last_parameters_are_evaluated_although_others_still_are(tmp_path: P
     steps = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps
     assert scalars(tmp_path, "run").Scalars("eval/mean_reward")[-1].step == steps
     assert output.count("Evaluation after") == 1, "nobody waits for the others"
-
-
-@pytest.mark.parametrize(
-    ("fault", "why"), [("slow", "it takes more than 0 s"), ("no start", "it could not be started: no more processes")]
-)
-def test_last_parameters_that_could_not_be_evaluated_are_told_of(
-    fault: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("no more processes")
-
-    said: list[str] = []
-    monkeypatch.setattr(TrainingConsole, "say", lambda _, message: said.append(message))
-    if fault == "slow":
-        monkeypatch.setattr(trainer, "LAST_EVALUATION_SECONDS", 0.0)
-    else:
-        monkeypatch.setattr(evaluator, "start_process", refuse)
-    config = PRESETS["cartpole"].replace(threads=1, envs=2, total_steps=200, eval_minutes=5.0)
-    plan = TrainingPlan(config, "run", tmp_path / "checkpoints", tmp_path / "runs")
-    assert trainer.Trainer(plan, process_context(START_METHOD)).run() == 0
-    assert f"The last parameters were NOT evaluated: {why}" in said
 
 
 def test_a_finished_run_says_how_to_go_on(trained: tuple[Path, str]) -> None:
@@ -297,11 +281,44 @@ def test_init_from_starts_a_new_run(trained: tuple[Path, str]) -> None:
     assert 0 < change < fresh_scale, "the model's weights, a little changed"
 
 
+def test_the_settings_of_a_run_start_another(tmp_path: Path) -> None:
+    settings = ["--preset", "cartpole-a2c", "--learning-rate", "0.002", "--max-minutes", "5", "--total-steps", "400"]
+    finish(start(tmp_path, *settings, "--run", "first"), 0)
+    latest = tmp_path / "checkpoints" / "latest.pt"
+    file = latest.parent / "first" / "config.toml"
+    config = load_checkpoint(latest).config
+    assert (config.optimizer.learning_rate, config.step_limits.max_kl, config.learners.threads) == (0.002, 0.03, 2)
+    assert read_config(file, PRESETS["paper"]) == config
+    finish(start(tmp_path, "--config", str(file), "--run", "second", first=()), 0)
+    second = load_checkpoint(latest)
+    assert (second.run, second.config) == ("second", config)
+    assert (latest.parent / "second" / "config.toml").read_text() == file.read_text()
+    changes = ["--max-kl", "none", "--total-steps", "200"]
+    finish(start(tmp_path, *changes, "--config", str(file), "--run", "third", first=()), 0)
+    third = load_checkpoint(latest)
+    assert (third.run, third.config) == ("third", config.replace(max_kl=None, total_steps=200)), "options win"
+
+
+def test_a_file_of_a_few_settings_leaves_the_others_to_the_preset(tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text("[schedule]\ntotal_steps = 200\n[upkeep]\neval_minutes = 0\n")
+    finish(start(tmp_path, "--preset", "cartpole-a2c", "--config", "few.toml", first=()), 0)
+    config = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").config
+    assert config == PRESETS["cartpole-a2c"].replace(total_steps=200, eval_minutes=0.0)
+
+
+def test_a_resumed_run_writes_its_new_settings(tmp_path: Path) -> None:
+    finish(start(tmp_path, "--preset", "cartpole", "--run", "run", "--total-steps", "200"), 0)
+    finish(start(tmp_path, "--resume", "checkpoints/latest.pt", "--total-steps", "400"), 0)
+    config = read_config(tmp_path / "checkpoints" / "run" / "config.toml", PRESETS["paper"])
+    assert config == load_checkpoint(tmp_path / "checkpoints" / "latest.pt").config
+    assert config.schedule.total_steps == 400
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    """A terminal sends Ctrl-C to the whole group: the trainer alone may hear it."""
+    """A terminal sends Ctrl-C to the whole group: only the trainer may react to it."""
     training = start(tmp_path, "--total-steps", "none", *EVALUATED)
-    wait_for(lambda: len(workers(training)) >= 2 and evaluators(training))
+    wait_for(lambda: len(actor_learners(training)) >= 2 and evaluators(training))
     time.sleep(2)
     processes = family(training)
     os.killpg(training.pid, number)
@@ -341,7 +358,7 @@ def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> N
 def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
     training = start(tmp_path, "--checkpoint-minutes", "0.02", *EVALUATED)
     wait_for(first_checkpoint(tmp_path))
-    wait_for(lambda: len(workers(training)) >= 2 and evaluators(training))
+    wait_for(lambda: len(actor_learners(training)) >= 2 and evaluators(training))
     processes = family(training)
     training.kill()
     assert_gone(processes)
@@ -356,14 +373,14 @@ def test_training_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").minutes >= 0.2
 
 
-def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+def test_a_killed_actor_learner_is_replaced(tmp_path: Path) -> None:
     training = start(tmp_path, "--total-steps", "none", "--checkpoint-minutes", "0.02")
-    wait_for(lambda: len(workers(training)) >= 2)
+    wait_for(lambda: len(actor_learners(training)) >= 2)
     wait_for(first_checkpoint(tmp_path))
-    victim = workers(training)[0]
+    victim = actor_learners(training)[0]
     victim.kill()
     victim.wait(5)
-    wait_for(lambda: len(workers(training)) >= 2)
+    wait_for(lambda: len(actor_learners(training)) >= 2)
     steps = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps
     wait_for(lambda: load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > steps + 100)
     training.send_signal(signal.SIGINT)
@@ -385,11 +402,23 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         (["--run", "../up"], "--run"),
         (["--resume", "torn.pt", "--init-from", "torn.pt"], "leave out --init-from"),
         (["--resume", "torn.pt", "--preset", "paper"], "leave out --preset"),
+        (["--resume", "torn.pt", "--config", "few.toml"], "leave out --config"),
+        (["--config", "nothing.toml"], "nothing.toml cannot be read"),
+        (["--config", "torn.pt"], "torn.pt is no TOML"),
+        (["--config", "unknown.toml"], "unknown.toml has no setting that is called 'stickiness'"),
+        (["--config", "out of range.toml"], "out of range.toml: --sticky is 2.0: it must be at most 1"),
+        (["--config", "wrong type.toml"], "wrong type.toml: --sticky is 'often': give it float"),
+        (["--config", "no table.toml"], "'sticky' stands outside of a table"),
+        (["--envs-per-thread", "8"], "--envs-per-thread is now --envs:"),
+        (["--rmsprop-alpha", "0.9"], "--rmsprop-alpha is now --square-decay:"),
+        (["--rmsprop-eps=0.1"], "--rmsprop-eps is now --optimizer-eps:"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_sentence_and_code_2(tmp_path: Path, options: list[str], words: str) -> None:
     (tmp_path / "torn.pt").write_bytes(b"PK\x03\x04 but not for long")
+    for name, text in CONFIG_FILES.items():
+        (tmp_path / f"{name}.toml").write_text(text)
     output = finish(start(tmp_path, *options), 2)
     assert words in output
     assert len(output.strip().splitlines()) == 1

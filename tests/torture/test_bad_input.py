@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from breakout_a3c.config import SETTINGS, option_name
 from breakout_a3c.saving.checkpoints import load_checkpoint
-from breakout_a3c.saving.published import save_model
+from breakout_a3c.saving.published import load_model, save_model
 from tests.saving.test_checkpoints import write_bare_tensor, write_other_program, write_pickle, write_torch_pickle
 from tests.test_config import out_of_range
 from tests.torture.programs import Outcome, Programs
@@ -37,11 +37,13 @@ def wrong_options() -> list[tuple[str, ...]]:
         ("--network", "mlp"),
         ("--optimizer", "adam", "--rmsprop-eps-inside-root"),
         ("--sticky", "0.25", "--preset", "cartpole"),
-        ("--envs", "8"),
-        ("--envs", "8", "--algorithm", "a2c"),
+        ("--envs-per-thread", "8"),
+        ("--rmsprop-alpha", "0.9"),
+        ("--rmsprop-eps", "0.1"),
         ("--adam-beta1", "0.5"),
         ("--resume", "kept.pt", "--run", "other"),
         ("--resume", "kept.pt", "--preset", "paper"),
+        ("--resume", "kept.pt", "--config", "kept.toml"),
         ("--resume", "kept.pt", "--init-from", "kept.pt"),
         ("--resume", "kept.pt", "--game", "pong"),
         ("--resume", "kept.pt", "--actions", "minimal"),
@@ -51,6 +53,10 @@ def wrong_options() -> list[tuple[str, ...]]:
         ("--resume", "kept.pt", "--no-symmetric"),
         ("--symmetric", "--game", "pong"),
         ("--resume", "kept.pt", "--total-steps", "1"),
+        ("--config", "kept.pt"),
+        ("--config", "folder.gif"),
+        ("--config", "missing.toml"),
+        ("--config", "kept.toml", "--sticky", "2"),
         ("--run", "taken"),
         ("--run", "-"),
         ("--run", "x" * 101),
@@ -116,26 +122,68 @@ DAMAGE: list[Callable[[Path], None]] = [
 ]
 
 
-def reshape_model(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
+def damaged_layer(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
+    """Return what changes the first layer of a model."""
+
     def write(path: Path) -> None:
-        with safe_open(path, "pt") as file:
-            header, parameters = file.metadata(), file.get_tensor("parameters")
+        header, tensors = read_model(path)
+        name = min(tensors)
+        save_file(tensors | {name: change(tensors[name]).contiguous()}, path, metadata=header)
+
+    return write
+
+
+def damaged_vector(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
+    """Return what changes a model of the old form, whose weights are one vector."""
+
+    def write(path: Path) -> None:
+        header, _ = read_model(path)
+        parameters = load_model(path).parameters
         save_file({"parameters": change(parameters)}, path, metadata=header)
 
     return write
 
 
+def read_model(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    with safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+
+
+def rename_a_layer(path: Path) -> None:
+    header, tensors = read_model(path)
+    tensors["another"] = tensors.pop(min(tensors))
+    save_file(tensors, path, metadata=header)
+
+
+def remove_a_layer(path: Path) -> None:
+    header, tensors = read_model(path)
+    del tensors[min(tensors)]
+    save_file(tensors, path, metadata=header)
+
+
+def add_the_old_vector(path: Path) -> None:
+    header, tensors = read_model(path)
+    save_file(tensors | {"parameters": load_model(path).parameters}, path, metadata=header)
+
+
+CHANGES: list[Callable[[torch.Tensor], torch.Tensor]] = [
+    lambda parameters: parameters[:-1].clone(),
+    lambda parameters: parameters[:, None].clone(),
+    torch.Tensor.double,
+    torch.Tensor.int,
+    lambda parameters: parameters * torch.inf,
+]
 MODEL_DAMAGE: list[Callable[[Path], None]] = [
     truncated,
     empty,
     folder,
     Path.unlink,
     write_pickle,
-    reshape_model(lambda parameters: parameters[:-1].clone()),
-    reshape_model(lambda parameters: parameters[:, None].clone()),
-    reshape_model(torch.Tensor.double),
-    reshape_model(torch.Tensor.int),
-    reshape_model(lambda parameters: parameters * torch.inf),
+    rename_a_layer,
+    remove_a_layer,
+    add_the_old_vector,
+    *map(damaged_layer, CHANGES),
+    *map(damaged_vector, CHANGES),
 ]
 
 
@@ -147,6 +195,7 @@ def kept(checkpoint_path: Path, tmp_path: Path) -> dict[Path, bytes]:
     save_model(checkpoint, {}, tmp_path / "kept.safetensors")
     (tmp_path / "checkpoints" / "taken").mkdir(parents=True)
     (tmp_path / "checkpoints" / "taken" / "step_000000000001.pt").write_bytes(b"the only copy")
+    (tmp_path / "kept.toml").write_text("[upkeep]\nseed = 7\n")
     (tmp_path / "folder.gif").mkdir()
     return contents(tmp_path)
 
@@ -219,7 +268,7 @@ def test_a_damaged_model_is_refused_by_all_that_read_it(
 
 
 @pytest.mark.parametrize("roms", ["missing", "empty", "damaged"])
-def test_a_missing_rom_is_told(
+def test_a_missing_rom_is_refused(
     programs: Programs, kept: dict[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roms: str
 ) -> None:
     if roms != "missing":
@@ -234,12 +283,12 @@ def test_a_missing_rom_is_told(
         assert "ROM" in outcome.err
 
 
-def test_a_port_in_use_is_told(programs: Programs, kept: dict[Path, bytes]) -> None:
+def test_a_port_in_use_is_refused(programs: Programs, kept: dict[Path, bytes]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         outcome = programs.run("play.py", "kept.pt", "--serve", port)
     assert_refused(outcome, "play.py")
-    assert f"the port {port} cannot be had" in outcome.err
+    assert f"the port {port} is not available" in outcome.err
 
 
 def test_a_setting_from_a_file_cannot_make_the_sentence_endless(programs: Programs, kept: dict[Path, bytes]) -> None:

@@ -17,9 +17,12 @@ import torch
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
+from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.agent import build_agent
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from breakout_a3c.saving.config_file import read_config, write_config
 from breakout_a3c.saving.published import load_model, save_model
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 from tests.torture.effort import SEED, rounds
@@ -198,6 +201,44 @@ def test_the_header_of_a_model(
     read(load_model, path)
 
 
+def config_of(path: Path) -> TrainConfig | None:
+    """Read a configuration, or return None where a sentence says why not."""
+    with within(SECONDS):
+        try:
+            return read_config(path, PRESETS["breakout"])
+        except UserError as error:
+            sentence = str(error)
+    assert "\n" not in sentence
+    assert len(sentence) < SENTENCE
+    return None
+
+
+@seed(SEED)
+@FUZZ
+@given(changes=edits)
+def test_bytes_of_a_configuration(tmp_path: Path, changes: list[Edit]) -> None:
+    path = tmp_path / "fuzz.toml"
+    write_config(PRESETS["paper"], path)
+    assert config_of(path) == PRESETS["paper"]
+    path.write_bytes(edited(path.read_bytes(), changes))
+    config_of(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"' + "ha" * 10**5 + '"', "9" * 5000, "0x" + "f" * 5000, "[" * 10**5, "[1]", "{a = 1}", "1999-12-31", "nan",
+        '"""\n"""', "true",
+    ],
+    ids=lambda value: value[:10],
+)  # fmt: skip
+def test_values_that_no_configuration_has_are_refused(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "odd.toml"
+    for name in ("threads", "gamma", "network"):
+        path.write_text(f"[table]\n{name} = {value}\n")
+        assert config_of(path) is None
+
+
 def repeated(length: int) -> torch.Tensor:
     """Return a vector of zeros that takes four bytes in a file, however long it is."""
     return torch.zeros(1).expand(length)
@@ -351,8 +392,8 @@ def test_a_model_of_gigabytes_is_refused(model_bytes: bytes, tmp_path: Path) -> 
     count = 3 * GB // 4
     (length,) = struct.unpack("<Q", model_bytes[:8])
     header = json.loads(model_bytes[8 : 8 + length])
-    header["parameters"] |= {"shape": [count], "data_offsets": [0, 4 * count]}
-    text = json.dumps(header).encode()
+    vector = {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}
+    text = json.dumps({"__metadata__": header["__metadata__"], "parameters": vector}).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text)
     with path.open("r+b") as file:
         file.truncate(8 + len(text) + 4 * count)  # a hole, which takes no room on the disk

@@ -17,7 +17,6 @@ from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT
-from breakout_a3c.processes.start import process_context
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.training.evaluator import Evaluation, Evaluator
 from breakout_a3c.training.supervisor import STOP_SECONDS, Supervisor
@@ -25,6 +24,7 @@ from tests.programs.test_train import (
     EVALUATED,
     GONE_SECONDS,
     TRAIN,
+    actor_learners,
     assert_gone,
     evaluators,
     family,
@@ -32,9 +32,8 @@ from tests.programs.test_train import (
     first_checkpoint,
     start,
     wait_for,
-    workers,
 )
-from tests.starting import START_METHOD
+from tests.starting import training_context
 from tests.torture.effort import rounds
 
 CONFIG = BREAKOUT.replace(threads=4, envs=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
@@ -47,20 +46,20 @@ def shared_parameters() -> SharedParameters:
     return SharedParameters.of_network(make_network(CONFIG.network, make_environment(CONFIG.game)), CONFIG)
 
 
-class Heard:
-    """The games that the workers of a supervisor told of."""
+class Reports:
+    """The games that the actor-learners of a supervisor reported."""
 
     def __init__(self, supervisor: Supervisor, shared: SharedParameters) -> None:
         self._supervisor = supervisor
         self._shared = shared
         self.games = 0
 
-    def until_updated(self, workers: list[int]) -> None:
-        """Poll until each of ``workers`` has pushed an update; no counter may go back."""
+    def until_updated(self, learners: list[int]) -> None:
+        """Poll until each of ``learners`` has pushed an update; no counter may go back."""
         before = self._shared.updates.clone()
         steps = self._shared.steps.clone()
         deadline = time.monotonic() + BLOCKED_SECONDS
-        while not (self._shared.updates > before)[workers].all():
+        while not (self._shared.updates > before)[learners].all():
             assert time.monotonic() < deadline, f"blocked: updates {self._shared.updates - before} since the kill"
             self.games += sum(len(report.games) for report in self._supervisor.poll(0.02))
         assert (self._shared.steps >= steps).all()
@@ -72,33 +71,33 @@ class Heard:
             self.games += sum(len(report.games) for report in self._supervisor.poll(0.02))
 
 
-def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> None:
+def test_a_killed_actor_learner_costs_its_own_update_alone(chance: random.Random) -> None:
     shared = shared_parameters()
-    supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared)
+    supervisor = Supervisor(training_context(), CONFIG, shared)
     supervisor.start()
-    heard = Heard(supervisor, shared)
+    reports = Reports(supervisor, shared)
     everyone = list(range(CONFIG.learners.threads))
     try:
         while supervisor.deaths < rounds(2, 50):
-            heard.until_updated(everyone)
+            reports.until_updated(everyone)
             time.sleep(chance.uniform(0, 0.3))
             victim = chance.randrange(CONFIG.learners.threads)
             # The newest is last. One in four is killed again while it starts.
             os.kill(supervisor.process_ids()[victim], signal.SIGKILL)
-            heard.until_dead(supervisor.deaths + 1)
+            reports.until_dead(supervisor.deaths + 1)
             if chance.random() < 0.25:
                 time.sleep(chance.uniform(0, 0.3))
                 os.kill(supervisor.process_ids()[-1], signal.SIGKILL)
-                heard.until_dead(supervisor.deaths + 1)
+                reports.until_dead(supervisor.deaths + 1)
             assert supervisor.alive == CONFIG.learners.threads
-        heard.until_updated(everyone)
+        reports.until_updated(everyone)
     finally:
-        heard.games += sum(len(report.games) for report in supervisor.stop())
+        reports.games += sum(len(report.games) for report in supervisor.stop())
     counted_but_not_pushed = shared.total_steps() - shared.total_updates() * STEPS_AN_UPDATE
     assert 0 <= counted_but_not_pushed <= supervisor.deaths * STEPS_AN_UPDATE
-    # What had ended half a second before a kill may not have been told of yet.
-    untold = 3 * supervisor.deaths * CONFIG.learners.envs
-    assert shared.total_games() - untold <= heard.games <= shared.total_games()
+    # What ended half a second before a kill may not have been reported.
+    lost = 3 * supervisor.deaths * CONFIG.learners.envs
+    assert shared.total_games() - lost <= reports.games <= shared.total_games()
     assert torch.isfinite(shared.parameters).all()
     assert (shared.optimizer.square_average >= 0).all()
 
@@ -106,7 +105,7 @@ def test_a_killed_worker_costs_its_own_update_alone(chance: random.Random) -> No
 @pytest.mark.torture
 def test_the_evaluator_is_replaced_whenever_it_is_killed(chance: random.Random) -> None:
     shared = shared_parameters()
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG, shared.parameters.numel())
+    evaluator = Evaluator(training_context(), CONFIG, shared.parameters.numel())
 
     def request() -> bool:
         evaluator.poll()  # notices the death of one that was busy
@@ -140,7 +139,7 @@ def wait_for_news(evaluator: Evaluator, seconds: float) -> Evaluation | None:
 def test_an_evaluator_killed_between_two_lines_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was alive when it was asked for, and is not when the request is sent."""
     shared = shared_parameters()
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG, shared.parameters.numel())
+    evaluator = Evaluator(training_context(), CONFIG, shared.parameters.numel())
     assert evaluator.request(shared.parameters, hurry=True)
     assert wait_for_news(evaluator, BLOCKED_SECONDS) is not None
     process = evaluator._process
@@ -162,9 +161,9 @@ def test_a_training_goes_on_whoever_of_it_is_killed(tmp_path: Path, chance: rand
     wait_for(first_checkpoint(tmp_path))
     steps = 0
     for kill in range(rounds(3, 50)):
-        wait_for(lambda: len(workers(training, AT_WORK_CPU_SECONDS)) == 3 and evaluators(training))
+        wait_for(lambda: len(actor_learners(training, AT_WORK_CPU_SECONDS)) == 3 and evaluators(training))
         time.sleep(chance.uniform(0, 0.5))
-        victims = evaluators(training) if kill % 3 == 0 else workers(training)
+        victims = evaluators(training) if kill % 3 == 0 else actor_learners(training)
         with suppress(psutil.NoSuchProcess):
             chance.choice(victims).kill()
         before, steps = steps, load_checkpoint(latest).steps
@@ -206,9 +205,9 @@ def test_the_trainer_can_be_killed_at_any_moment(tmp_path: Path, chance: random.
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_saves_although_every_process_hangs(tmp_path: Path, presses: int) -> None:
     training = start(tmp_path, "--total-steps", "none", *EVALUATED)
-    wait_for(lambda: len(workers(training, 0.5)) == 2 and evaluators(training))
+    wait_for(lambda: len(actor_learners(training, 0.5)) == 2 and evaluators(training))
     processes = family(training)
-    for process in (*workers(training), *evaluators(training)):
+    for process in (*actor_learners(training), *evaluators(training)):
         process.suspend()
     began = time.monotonic()
     for _ in range(presses):  # a second one waits for nobody

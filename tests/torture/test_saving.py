@@ -22,7 +22,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from breakout_a3c.presets import PRESETS
-from breakout_a3c.processes.start import process_context, start_process
+from breakout_a3c.processes.start import start_process
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.run_folder import RunFolder
 from breakout_a3c.training import metrics, trainer
@@ -31,7 +31,7 @@ from breakout_a3c.training.plan import TrainingPlan
 from breakout_a3c.training.trainer import Trainer
 from tests.programs.test_train import first_checkpoint, wait_for
 from tests.saving.test_checkpoints import small_checkpoint
-from tests.starting import START_METHOD
+from tests.starting import training_context
 from tests.torture.effort import rounds
 
 # TensorBoard writes in a thread; its traceback would be no sentence.
@@ -59,7 +59,7 @@ def last_told(pipe: Connection) -> int:
 
 
 def test_a_kill_while_saving_never_costs_a_checkpoint(tmp_path: Path, chance: random.Random) -> None:
-    context = process_context(START_METHOD)
+    context = training_context()
     steps = 0
     for _ in range(rounds(10, 200)):
         reader, writer = Pipe(duplex=False)
@@ -187,9 +187,7 @@ def train_while(disk: Disk, script: Callable[[], None]) -> int:
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
-    training = Trainer(
-        TrainingPlan(CONFIG, "run", disk.path / "checkpoints", disk.path / "runs"), process_context(START_METHOD)
-    )
+    training = Trainer(TrainingPlan(CONFIG, "run", disk.path / "checkpoints", disk.path / "runs"), training_context())
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(run_script)
         code = training.run()

@@ -5,24 +5,34 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from breakout_a3c.training.console import TrainingStatus, live_table, number, plain_line
+from breakout_a3c.training.console import live_table, number, plain_line
+from breakout_a3c.training.status import TrainingStatus
 
 STATUS = TrainingStatus(
     progress=0.418,
     minutes=20.3,
     minutes_left=95.0,
     steps=3_344_240,
-    steps_per_second=2815.4,
-    frame_skip=4,
+    updates=33_442,
     games=4000,
+    steps_per_second=2815.4,
+    updates_per_second=28.2,
+    frame_skip=4,
+    learning_rate=7e-4,
+    entropy_coef=0.005,
+    recent_games=100,
     mean_return=131.1,
+    mean_length=836.0,
     best_return=336.0,
+    mean_returns_of_learners={0: 130.0, 2: 132.5},
+    truncated_games=0,
     evaluation=None,
     entropy=0.722,
+    learners=8,
     learners_alive=8,
-    workers=8,
-    deaths=0,
+    learners_replaced=0,
     updates_not_finite=0,
+    reports_dropped=0,
     memory_mb=831.0,
     minutes_since_checkpoint=0.3,
 )
@@ -49,7 +59,7 @@ def test_the_line_shows_everything() -> None:
 
 
 def test_trouble_is_shown() -> None:
-    trouble = replace(STATUS, deaths=2, updates_not_finite=5)
+    trouble = replace(STATUS, learners_replaced=2, updates_not_finite=5)
     for shown in (rendered(trouble, 80), plain_line(trouble)):
         assert "2 replaced" in shown
         assert "5 updates" in shown

@@ -9,10 +9,9 @@ from breakout_a3c.games.make import make_environments
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.presets import BREAKOUT
-from breakout_a3c.processes.start import process_context
 from breakout_a3c.training import evaluator as evaluator_module
 from breakout_a3c.training.evaluator import Evaluation, Evaluator
-from tests.starting import START_METHOD
+from tests.starting import training_context
 
 CONFIG = BREAKOUT.replace(eval_episodes=2, precision="float32")
 
@@ -33,19 +32,19 @@ def wait(evaluator: Evaluator, seconds: float = 60) -> Evaluation | None:
 
 
 def test_a_snapshot_is_evaluated_and_animated(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG, len(parameters))
     assert evaluator.request(parameters, hurry=True)
     assert not evaluator.request(parameters, hurry=True), "only one at a time"
     evaluation = wait(evaluator)
     assert evaluation is not None
     assert len(evaluation.result.games) == 2
     assert evaluation.animation.startswith(b"GIF8")
-    assert 0 < evaluation.cpu_share <= 1
+    assert 0 < evaluation.cpu_fraction <= 1
     evaluator.close()
 
 
 def test_a_snapshot_is_played_as_sticky_as_it_was_trained(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG.replace(sticky=0.25), len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG.replace(sticky=0.25), len(parameters))
     evaluator.request(parameters, hurry=True)
     evaluation = wait(evaluator)
     assert evaluation is not None
@@ -55,7 +54,7 @@ def test_a_snapshot_is_played_as_sticky_as_it_was_trained(parameters) -> None:  
 
 @pytest.mark.parametrize("idle", [False, True])
 def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG, len(parameters))
     evaluator.request(parameters, hurry=True)
     if idle:
         assert wait(evaluator) is not None
@@ -70,11 +69,11 @@ def test_a_killed_evaluator_is_replaced(parameters, idle: bool) -> None:  # noqa
     evaluator.close()
 
 
-def test_one_that_cannot_be_started_is_told_of(parameters, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_one_that_cannot_be_started_is_an_error(parameters, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
     def fail(*arguments: object) -> object:
         raise OSError("no more processes")
 
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG, len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG, len(parameters))
     with monkeypatch.context() as patch:
         patch.setattr(evaluator_module, "start_process", fail)
         assert not evaluator.request(parameters, hurry=True)
@@ -94,7 +93,7 @@ def wait_until_throttled(process: psutil.Process) -> None:
 
 
 def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(process_context(START_METHOD), CONFIG.replace(eval_episodes=1000), len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG.replace(eval_episodes=1000), len(parameters))
     evaluator.request(parameters, hurry=False)
     process = evaluator._process
     assert process is not None

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from breakout_a3c.config import CHECKPOINTS, RUNS
 from breakout_a3c.presets import BREAKOUT
-from breakout_a3c.training.messages import announcement, farewell, resume_command
+from breakout_a3c.training.messages import end_message, resume_command, start_message
 from breakout_a3c.training.plan import TrainingPlan
 from tests.training.test_console import STATUS
 
@@ -13,13 +14,13 @@ PLAN = TrainingPlan(BREAKOUT, "run", CHECKPOINTS, RUNS)
 SAVED = Path("checkpoints/run/step_000003344240.pt")
 
 
-def test_a_training_tells_how_long_it_takes() -> None:
-    assert "8 actor-learners x 16 games" in announcement(PLAN)
-    assert "Length: 5,000,000 agent steps." in announcement(PLAN)
+def test_the_start_message_says_how_long_it_takes() -> None:
+    assert "8 actor-learners x 16 games" in start_message(PLAN)
+    assert "Length: 5,000,000 agent steps." in start_message(PLAN)
     both = replace(PLAN, config=BREAKOUT.replace(max_minutes=45.0))
-    assert "Length: 5,000,000 agent steps or 45 minutes." in announcement(both)
+    assert "Length: 5,000,000 agent steps or 45 minutes." in start_message(both)
     neither = replace(PLAN, config=BREAKOUT.replace(total_steps=None))
-    assert "Length: no limit." in announcement(neither)
+    assert "Length: no limit." in start_message(neither)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +42,22 @@ def test_going_on_finds_the_folders_again() -> None:
     assert resume_command(plan, STATUS, SAVED).endswith(" --checkpoints 'my disk' --runs curves")
 
 
-def test_a_farewell_tells_what_there_is() -> None:
-    said = farewell(PLAN, STATUS, SAVED, Path("best.pt"), 400.0)
+def test_the_end_message_names_what_there_is() -> None:
+    said = end_message(PLAN, STATUS, SAVED, Path("best.pt"), 400.0)
     assert said.startswith("Stopped after 3,344,240 agent steps, 4,000 games and 20.3 minutes; mean")
     assert "best.pt, mean score 400.0" in said
     assert "of the last 100 games: 131.1." in said
-    early = replace(STATUS, games=0, mean_return=float("nan"), progress=1.0)
-    said = farewell(PLAN, early, SAVED, Path("best.pt"), None)
+    early = replace(STATUS, games=0, recent_games=0, mean_return=math.nan, progress=1.0)
+    said = end_message(PLAN, early, SAVED, Path("best.pt"), None)
     assert said.startswith("Done after 3,344,240 agent steps, 0 games and 20.3 minutes.\n")
     assert "best.pt" not in said
+
+
+def test_games_whose_reports_were_lost_are_counted_and_have_no_mean() -> None:
+    """As when an actor-learner is killed between the end of a game and its next report."""
+    said = end_message(PLAN, replace(STATUS, games=3, recent_games=2, mean_return=5.0), SAVED, Path("best.pt"), None)
+    assert "3 games and 20.3 minutes; mean score of the last 2 games: 5.0." in said
+    said = end_message(
+        PLAN, replace(STATUS, games=1, recent_games=0, mean_return=math.nan), SAVED, Path("best.pt"), None
+    )
+    assert "1 games and 20.3 minutes.\n" in said

@@ -1,7 +1,10 @@
+import ast
 import errno
 import math
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,20 +12,31 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from breakout_a3c.commands import curves
+import breakout_a3c
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import FinishedGame
-from breakout_a3c.learning.reports import LearnerReport, UpdateStatistics
-from breakout_a3c.playing.curves import draw_curves, read_curve
+from breakout_a3c.learning.reports import MEASURES, UpdateMeasures
+from breakout_a3c.playing import curves
+from breakout_a3c.playing.evaluation import EvaluationResult, Protocol
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.training import metrics
-from breakout_a3c.training.metrics import MetricsWriter, mirror_to_wandb
-from breakout_a3c.training.statistics import TrainingStatistics
+from breakout_a3c.training.evaluator import Evaluation
+from breakout_a3c.training.metrics import (
+    LAYOUT,
+    MEASURE_TAGS,
+    MetricsWriter,
+    evaluation_scalars,
+    measure_scalars,
+    mirror_to_wandb,
+    status_scalars,
+)
+from tests.training.test_console import STATUS
 
-
-def report(*returns: float, count: int = 0, **means: float) -> LearnerReport:
-    games = [FinishedGame(value, 10, False) for value in returns]
-    return LearnerReport(0, games, UpdateStatistics(count=count, means=means))
+PACKAGE = Path(breakout_a3c.__file__).parent
+TAG = re.compile(r"\b(train|rollout|async|workers|eval|games|time)/[a-z_]+")
+EVALUATION = Evaluation(
+    EvaluationResult(Protocol(episodes=2), [FinishedGame(4.0, 30, True), FinishedGame(6.0, 50, False)], 2), b"", 0.05
+)
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -31,43 +45,76 @@ def read(folder: Path) -> EventAccumulator:
     return events
 
 
-def test_the_score_is_the_mean_of_the_last_100_games() -> None:
-    statistics = TrainingStatistics()
-    assert math.isnan(statistics.mean_return())
-    statistics.add(report(*[500.0] * 50, *[1.0] * 60, *[3.0] * 40))
-    assert statistics.mean_return() == pytest.approx(0.6 * 1 + 0.4 * 3)
-    assert statistics.games == 150
-    assert statistics.best_return == 500
-
-
-def test_means_are_weighted_by_updates_and_begin_anew() -> None:
-    statistics = TrainingStatistics()
-    statistics.add(report(count=1, entropy=1.0))
-    statistics.add(report(count=3, entropy=2.0))
-    statistics.add(report(count=3, entropy=math.nan))
-    assert statistics.take_scalars()["entropy"] == pytest.approx(1.75)
-    assert "entropy" not in statistics.take_scalars()
-
-
-def test_each_game_is_written_once_and_each_worker_has_its_mean(tmp_path: Path) -> None:
-    statistics = TrainingStatistics()
-    for learner_id, returns in ((0, [1.0, 3.0]), (2, [8.0]), (0, [5.0])):
-        games = [FinishedGame(value, 10 * int(value), False) for value in returns]
-        statistics.add(LearnerReport(learner_id, games, UpdateStatistics()))
-    scalars = statistics.take_scalars()
-    assert {name: value for name, value in scalars.items() if name.startswith("workers/")} == {
-        "workers/ep_rew_mean_0": 3.0,
-        "workers/ep_rew_mean_2": 8.0,
+def test_a_status_becomes_scalars() -> None:
+    scalars = status_scalars(STATUS)
+    assert scalars["rollout/ep_rew_mean"] == STATUS.mean_return
+    assert scalars["rollout/ep_len_mean"] == STATUS.mean_length
+    assert scalars["rollout/games"] == STATUS.games
+    assert scalars["time/fps"] == STATUS.steps_per_second
+    assert scalars["async/workers_alive"] == STATUS.learners_alive
+    assert scalars["async/workers_replaced"] == STATUS.learners_replaced
+    assert {tag: mean for tag, mean in scalars.items() if tag.startswith("workers/")} == {
+        "workers/ep_rew_mean_0": 130.0,
+        "workers/ep_rew_mean_2": 132.5,
     }
+
+
+def test_a_status_without_a_game_has_no_score() -> None:
+    start = replace(STATUS, mean_return=math.nan, mean_length=math.nan, mean_returns_of_learners={})
+    assert {tag for tag in status_scalars(STATUS) if tag not in status_scalars(start)} == {
+        "rollout/ep_rew_mean", "rollout/ep_len_mean", "workers/ep_rew_mean_0", "workers/ep_rew_mean_2",
+    }  # fmt: skip
+    assert all(math.isfinite(value) for value in status_scalars(start).values())
+
+
+def test_what_was_not_measured_has_no_scalar() -> None:
+    assert set(MEASURE_TAGS) == set(MEASURES), "each measure has its tag"
+    assert measure_scalars(UpdateMeasures(entropy=0.5, staleness=0)) == {
+        "train/entropy": 0.5,
+        "async/staleness_updates": 0,
+    }
+
+
+def test_an_evaluation_becomes_scalars() -> None:
+    assert evaluation_scalars(EVALUATION) == {
+        "eval/mean_reward": 5.0,
+        "eval/mean_ep_length": 40.0,
+        "eval/truncated_games": 1,
+        "eval/cpu_share": 0.05,
+    }
+
+
+def written_tags() -> set[str]:
+    """Return the tags of everything that a training can write."""
+    return {*status_scalars(STATUS), *MEASURE_TAGS.values(), *evaluation_scalars(EVALUATION)}
+
+
+def tags_in(path: Path) -> set[str]:
+    """Return the tags in the strings of a module, docstrings and parts of f-strings included."""
+    constants = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {found[0] for value in constants if isinstance(value, str) for found in TAG.finditer(value)}
+
+
+def test_tags_stand_in_two_modules_alone() -> None:
+    """metrics writes them; curves reads four of them."""
+    found = {str(path.relative_to(PACKAGE)): tags_in(path) for path in PACKAGE.rglob("*.py")}
+    assert {name for name, tags in found.items() if tags} == {"training/metrics.py", "playing/curves.py"}
+    assert found["playing/curves.py"] == {curves.SCORE, curves.EVALUATION, curves.MINUTES, curves.GAMES}
+
+
+def test_what_the_curves_read_and_the_charts_show_is_written() -> None:
+    charted = {tag.removesuffix("$") for _, tags in LAYOUT.values() for tag in tags}
+    assert {curves.SCORE, curves.EVALUATION, curves.MINUTES, curves.GAMES} | charted <= written_tags()
+
+
+def test_each_game_is_written(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path, BREAKOUT, 0)
-    writer.write(scalars, 100, statistics.take_games())
-    writer.write(scalars, 200, statistics.take_games())
+    writer.write({}, 100, [FinishedGame(value, 10 * int(value), False) for value in (1.0, 3.0)])
+    writer.write({}, 200, [FinishedGame(8.0, 80, True)])
     writer.close()
     events = read(tmp_path)
-    assert [(point.step, point.value) for point in events.Scalars("games/score")] == [
-        (100, 1.0), (100, 3.0), (100, 8.0), (100, 5.0),
-    ]  # fmt: skip
-    assert [point.value for point in events.Scalars("games/length")] == [10, 30, 80, 50]
+    assert [(point.step, point.value) for point in events.Scalars("games/score")] == [(100, 1), (100, 3), (200, 8)]
+    assert [point.value for point in events.Scalars("games/length")] == [10, 30, 80]
 
 
 def test_wandb_mirrors_the_run_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,13 +134,6 @@ def test_without_wandb_the_error_says_what_to_do(tmp_path: Path, monkeypatch: py
         mirror_to_wandb(tmp_path, BREAKOUT)
 
 
-def test_updates_that_are_not_finite_are_counted_in_a_row() -> None:
-    statistics = TrainingStatistics()
-    for finite, not_finite in ((0, 5), (0, 7), (1, 3), (0, 2)):
-        statistics.add(LearnerReport(0, [], UpdateStatistics(count=finite, not_finite=not_finite)))
-    assert (statistics.updates_not_finite, statistics.not_finite_in_a_row) == (17, 2)
-
-
 def test_a_resume_hides_the_points_after_it_and_goes_on(tmp_path: Path) -> None:
     first = MetricsWriter(tmp_path, BREAKOUT, 0)
     for steps in (100, 200, 300):
@@ -111,7 +151,7 @@ def test_hyper_parameters_stand_in_the_same_run(tmp_path: Path) -> None:
     assert "hparams" in read(tmp_path).summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name
 
 
-def test_a_folder_that_vanishes_is_told_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_vanishes_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "run"
     writer = MetricsWriter(folder, BREAKOUT, 0)
     shutil.rmtree(folder)
@@ -126,56 +166,10 @@ def test_a_folder_that_vanishes_is_told_and_comes_back(tmp_path: Path, monkeypat
     assert read(folder).Scalars("x")[-1].step == 8
 
 
-def test_a_disk_that_is_full_at_the_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_at_the_start_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(metrics.SummaryWriter, "flush", fail)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
         MetricsWriter(tmp_path, BREAKOUT, 0)
-
-
-def test_curves_are_drawn(tmp_path: Path) -> None:
-    writer = MetricsWriter(tmp_path / "run", BREAKOUT, 0)
-    for steps in (100, 200, 300):
-        writer.write({"rollout/ep_rew_mean": steps / 10, "time/minutes": steps / 50, "rollout/games": steps}, steps)
-    writer.write({"eval/mean_reward": 15.0}, 200)
-    writer.close()
-    curve = read_curve(tmp_path / "run")
-    assert curve.scores.tolist() == [10, 20, 30]
-    assert curve.minutes.tolist() == [2, 4, 6]
-    assert (curve.evaluation_steps.tolist(), curve.evaluation_scores.tolist()) == ([200], [15])
-    draw_curves([curve], tmp_path / "curve.png", "title")
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_several_runs_become_one_picture_from_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("one", "two", "three"):
-        writer = MetricsWriter(tmp_path / name, BREAKOUT, 0)
-        if name != "two":  # no game has ended there yet
-            writer.write({"rollout/ep_rew_mean": 1.0, "time/minutes": 1.0, "rollout/games": 1}, 100)
-        writer.close()
-    (tmp_path / "a file").touch()
-    picture = tmp_path / "picture.png"
-    runs = [str(path) for path in sorted(tmp_path.iterdir())]
-    monkeypatch.setattr(sys, "argv", ["curves", *runs, "--output", str(picture)])
-    assert curves.main() == 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    printed = capsys.readouterr()
-    assert printed.out == f"{picture}\n"
-    assert [line.startswith("left out: ") for line in printed.err.splitlines()] == [True, True]
-    for bad in ([str(tmp_path / "two")], [*runs, "--output", "picture.jpg"]):
-        monkeypatch.setattr(sys, "argv", ["curves", *bad])
-        with pytest.raises(UserError):
-            curves.main()
-
-
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_run_without_scores_is_told(tmp_path: Path, exists: bool) -> None:
-    folder = tmp_path / "run"
-    if exists:
-        MetricsWriter(folder, BREAKOUT, 0).close()
-    with pytest.raises(UserError):
-        read_curve(folder)

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.learning.reports import LearnerReport, ReportSender, UpdateStatistics
+from breakout_a3c.learning.reports import LearnerReport, ReportSender
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.pipes import parts_of
-from breakout_a3c.processes.start import HANDLED_SIGNALS, process_context, start_process
+from breakout_a3c.processes.start import HANDLED_SIGNALS, start_process
 from breakout_a3c.training import supervisor as supervisor_module
 from breakout_a3c.training.supervisor import STOP_SECONDS, LearnersCannotRun, Supervisor
-from tests.starting import START_METHOD
+from tests.starting import training_context
 
 CONFIG = BREAKOUT.replace(threads=2)
 
@@ -26,7 +26,7 @@ def crash(config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: 
     os._exit(1)
 
 
-def work_until_told(
+def learn_until_stopped(
     config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor
 ) -> None:
     sender = ReportSender(learner_id, pipe)
@@ -47,7 +47,7 @@ def stop_in_the_middle(
     shared.count(learner_id, 40, True, 0)
     while not shared.stopped:
         time.sleep(0.01)
-    pipe.send_bytes(parts_of(LearnerReport(learner_id, [], UpdateStatistics(), bytes(100_000)))[0])
+    pipe.send_bytes(parts_of(LearnerReport(learner_id, [], play_state=bytes(100_000)))[0])
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -61,13 +61,13 @@ def crash_on_a_state(
 
 def make(target: object, play_states: dict[int, Tensor] | None = None) -> tuple[Supervisor, SharedParameters]:
     shared = SharedParameters(torch.zeros(3), CONFIG)
-    supervisor = Supervisor(process_context(START_METHOD), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
+    supervisor = Supervisor(training_context(), CONFIG, shared, play_states, target)  # type: ignore[arg-type]
     supervisor.start()
     return supervisor, shared
 
 
-def let_all_work(supervisor: Supervisor, shared: SharedParameters) -> None:
-    """Wait until each worker has made another update."""
+def let_all_learn(supervisor: Supervisor, shared: SharedParameters) -> None:
+    """Wait until each actor-learner has made another update."""
     updates = shared.updates.clone()
     while not (shared.updates > updates).all():
         supervisor.poll(0.05)
@@ -87,24 +87,24 @@ def test_three_deaths_without_an_update_end_the_run() -> None:
     assert supervisor.alive == 0
 
 
-def test_a_killed_worker_is_replaced_for_ever_while_it_learns() -> None:
-    supervisor, shared = make(work_until_told)
+def test_a_killed_actor_learner_is_replaced_for_ever_while_it_learns() -> None:
+    supervisor, shared = make(learn_until_stopped)
     for deaths in range(1, 6):
-        let_all_work(supervisor, shared)
+        let_all_learn(supervisor, shared)
         os.kill(supervisor.process_ids()[0], signal.SIGKILL)
         while supervisor.deaths < deaths:
             supervisor.poll(0.05)
         assert supervisor.alive == 2
         assert "exit code -9" in supervisor.error
-    let_all_work(supervisor, shared)
+    let_all_learn(supervisor, shared)
     reports = supervisor.stop()
     assert supervisor.alive == 0
     assert all(isinstance(report, LearnerReport) for report in reports)
-    assert len(reports) == 2, "the last reports are heard"
+    assert len(reports) == 2, "the last reports are received"
     assert supervisor.unfinished == 0
 
 
-def test_a_state_of_games_is_given_to_its_worker_once() -> None:
+def test_a_state_of_games_is_given_to_its_actor_learner_once() -> None:
     supervisor, _ = make(crash_on_a_state, {1: torch.ones(1_000_000, dtype=torch.uint8)})
     reports = []
     while supervisor.alive:
@@ -114,7 +114,7 @@ def test_a_state_of_games_is_given_to_its_worker_once() -> None:
     assert all(report.play_state == b"new games" for report in reports)
 
 
-def test_a_worker_that_is_killed_while_it_starts_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_learner_that_is_killed_while_it_starts_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = [BrokenPipeError("it did not hear what to do"), EOFError()]
 
     def fail_at_first(*arguments: object) -> object:
@@ -123,24 +123,24 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(monkeypatch: pytest
         return start_process(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(supervisor_module, "start_process", fail_at_first)
-    supervisor, shared = make(work_until_told)
+    supervisor, shared = make(learn_until_stopped)
     assert (supervisor.alive, supervisor.deaths) == (2, 2)
     while not (shared.updates > 0).all():
         supervisor.poll(0.05)
     supervisor.stop()
 
 
-def test_a_worker_that_can_never_be_started_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_learner_that_can_never_be_started_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> object:
         raise OSError("no more processes")
 
     monkeypatch.setattr(supervisor_module, "start_process", fail)
     with pytest.raises(LearnersCannotRun, match="could not be started: no more processes"):
-        make(work_until_told)
+        make(learn_until_stopped)
 
 
 def test_children_hear_no_signal_that_is_the_trainers() -> None:
-    supervisor, shared = make(work_until_told)
+    supervisor, shared = make(learn_until_stopped)
     while not (shared.updates > 0).all():
         supervisor.poll(0.05)
     for pid in supervisor.process_ids():
@@ -150,7 +150,7 @@ def test_children_hear_no_signal_that_is_the_trainers() -> None:
     supervisor.stop()
 
 
-def test_a_worker_that_hangs_is_killed() -> None:
+def test_an_actor_learner_that_hangs_is_killed() -> None:
     supervisor, _ = make(hang)
     began = time.monotonic()
     supervisor.stop(hurry=lambda: True)
@@ -159,7 +159,7 @@ def test_a_worker_that_hangs_is_killed() -> None:
     assert time.monotonic() - began < 3
 
 
-def test_workers_that_are_stopped_while_they_report_hold_up_nobody() -> None:
+def test_actor_learners_that_are_stopped_while_they_report_hold_up_nobody() -> None:
     supervisor, shared = make(stop_in_the_middle)
     while not (shared.updates > 0).all():
         supervisor.poll(0.05)
