@@ -43,9 +43,14 @@ def flat_weights(named: Mapping[str, Tensor], network: ActorCritic) -> Tensor:
         ValueError: If a name, a shape or a type is not that of ``network``.
     """
     expected = dict(network.named_parameters())
-    if set(named) != set(expected):
-        raise ValueError(f"the layers are {', '.join(sorted(named))}, not {', '.join(sorted(expected))}")
+    # Names and shapes may come from any file: each is shown only as far as it fits a sentence.
+    if unknown := sorted(named.keys() - expected.keys()):
+        raise ValueError(f"the network has no layer {unknown[0]!r:.50}")
     for name, parameter in expected.items():
-        if named[name].shape != parameter.shape or named[name].dtype != torch.float32:
-            raise ValueError(f"{name} is {tuple(named[name].shape)} {named[name].dtype}, not {tuple(parameter.shape)}")
+        if name not in named:
+            raise ValueError(f"there is no layer {name!r}")
+        weight = named[name]
+        if weight.shape != parameter.shape or weight.dtype != torch.float32:
+            found, wanted = f"{tuple(weight.shape)!s:.50} {weight.dtype}", f"{tuple(parameter.shape)} {torch.float32}"
+            raise ValueError(f"{name} is {found}, not {wanted}")
     return torch.cat([as_stored(named[name]).flatten() for name in expected])

@@ -1,17 +1,25 @@
+"""Published models: named weights in a file that runs no code, and the older form with one tensor."""
+
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from breakout_a3c.errors import UserError
-from breakout_a3c.saving.agent import build_agent, load_agent, load_weights
-from breakout_a3c.saving.checkpoints import load_checkpoint, save_checkpoint
+from breakout_a3c.saving import published
+from breakout_a3c.saving.agent import load_agent
+from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.published import load_model, save_model
+from breakout_a3c.saving.weights import named_weights, network_of
 
 REPOSITORY = Path(__file__).parents[2]
 PUBLISHED = sorted((REPOSITORY / "models").glob("*.safetensors"))
@@ -25,88 +33,138 @@ def model(checkpoint_path: Path, tmp_path: Path) -> Path:
     return path
 
 
+def header_of(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def refusal(path: Path) -> str:
+    """Return the sentence with which a model is refused."""
+    with pytest.raises(UserError) as caught:
+        load_model(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(str(path))
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert len(sentence) < len(str(path)) + 200
+    return sentence
+
+
 def test_a_model_is_its_checkpoint_without_the_optimizer(model: Path, checkpoint_path: Path) -> None:
     found, expected = load_model(model), load_checkpoint(checkpoint_path)
-    assert torch.equal(found.parameters, expected.parameters)
+    assert torch.equal(found.parameters, expected.averaged_parameters)
+    assert torch.equal(found.averaged_parameters, expected.averaged_parameters)
     assert not found.square_average.any()
     assert (found.config, found.steps, found.run) == (expected.config, expected.steps, expected.run)
-    assert load_weights(model).steps == load_weights(checkpoint_path).steps
+    assert (found.updates, found.games, found.minutes) == (expected.updates, expected.games, expected.minutes)
 
 
-@pytest.mark.parametrize("kind", ["checkpoint", "model"])
-def test_an_agent_has_the_parameters(model: Path, checkpoint_path: Path, kind: str) -> None:
-    path = model if kind == "model" else checkpoint_path
-    agent = load_agent(path)
-    count = sum(parameter.numel() for parameter in agent.network.parameters())
-    assert count == agent.checkpoint.parameters.numel()
-    largest = max(float(parameter.abs().max()) for parameter in agent.network.parameters())
-    assert largest == float(agent.checkpoint.parameters.abs().max())
+def test_a_model_holds_the_layers_of_its_network_and_tells_of_its_evaluation(model: Path) -> None:
+    tensors, network = load_file(model), network_of(load_model(model).config)
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        name: tuple(parameter.shape) for name, parameter in network.named_parameters()
+    }
+    header = header_of(model)
+    assert set(header) == {"config", "training", "evaluation"}
+    assert json.loads(header["evaluation"]) == {"mean": 1.5}
+    assert json.loads(header["config"])["game"] == "breakout"
 
 
-@pytest.mark.parametrize("trained", ["float32", "bfloat16"])
-@pytest.mark.parametrize("hardware", [True, False], ids=["bf16 in hardware", "no bf16"])
-def test_an_agent_plays_in_bf16_only_if_it_was_trained_so_and_the_cpu_has_it(
-    trained: str, hardware: bool, checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_that_do_not_fit_are_not_published(checkpoint_path: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
-    config = checkpoint.config.replace(precision="auto")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware})
-    agent = build_agent(replace(checkpoint, config=config, precision=trained), checkpoint_path)
-    found = {parameter.dtype for parameter in agent.network.trunks.parameters()}
-    assert found == {torch.bfloat16 if trained == "bfloat16" and hardware else torch.float32}
-
-
-def test_what_plays_and_is_published_is_the_average(checkpoint_path: Path, tmp_path: Path) -> None:
-    checkpoint = load_checkpoint(checkpoint_path)
-    checkpoint = replace(checkpoint, averaged_parameters=2 * checkpoint.parameters)
-    save_checkpoint(checkpoint, tmp_path / "one.pt")
-    save_model(checkpoint, {}, tmp_path / "one.safetensors")
-    for path in (tmp_path / "one.pt", tmp_path / "one.safetensors"):
-        largest = max(float(parameter.abs().max()) for parameter in load_agent(path).network.parameters())
-        assert largest == float(2 * checkpoint.parameters.abs().max())
-
-
-def test_parameters_of_another_network_are_refused(checkpoint_path: Path, tmp_path: Path) -> None:
-    checkpoint = load_checkpoint(checkpoint_path)
-    path = tmp_path / "other.safetensors"
-    save_model(replace(checkpoint, averaged_parameters=checkpoint.parameters[:-1]), {}, path)
+    shorter = checkpoint.parameters[:-1]
     with pytest.raises(UserError, match="another game or network"):
-        load_agent(path)
+        save_model(replace(checkpoint, parameters=shorter, averaged_parameters=shorter), {}, tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_truncated_anywhere(model: Path) -> None:
     whole = model.read_bytes()
     for length in random.Random(0).sample(range(len(whole)), 30):
         model.write_bytes(whole[:length])
-        with pytest.raises(UserError):
-            load_model(model)
+        assert "is damaged or not a model of this program" in refusal(model)
+
+
+Tensors = dict[str, Tensor]
 
 
 @pytest.mark.parametrize(
-    ("tensor", "header"),
+    ("change", "words"),
     [
-        (torch.zeros(3), {}),
-        (torch.zeros(3, dtype=torch.float64), None),
-        (torch.zeros(3, 1), None),
-        (torch.full((3,), float("nan")), None),
+        (lambda tensors: tensors.pop("heads.value.bias"), "there is no layer 'heads.value.bias'"),
+        (lambda tensors: tensors.update(colour=torch.zeros(3)), "the network has no layer 'colour'"),
+        (lambda tensors: tensors.update(parameters=torch.zeros(338_588)), "the network has no layer 'parameters'"),
+        (lambda tensors: tensors.update({"\n" + "x" * 10_000: torch.zeros(3)}), r"the network has no layer '\nx"),
+        (lambda tensors: tensors.update({"heads.value.bias": torch.zeros(1, 1)}), "heads.value.bias is (1, 1)"),
+        (lambda tensors: tensors.update({"heads.value.bias": torch.zeros(1).double()}), "torch.float64, not (1,)"),
+        (lambda tensors: tensors.update({"heads.value.bias": torch.tensor([torch.nan])}), "(parameters)"),
+        (lambda tensors: tensors.clear(), "there is no layer"),
+    ],
+    ids=["a layer less", "one more", "both forms", "long name", "shape", "type", "not finite", "nothing"],
+)
+def test_other_layers_than_the_networks_are_refused(
+    model: Path, change: Callable[[Tensors], object], words: str
+) -> None:
+    tensors, header = load_file(model), header_of(model)
+    change(tensors)
+    save_file(tensors, model, metadata=header)
+    assert words in refusal(model)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.zeros(3, dtype=torch.float64), torch.zeros(3, 1), torch.full((3,), torch.nan)],
+    ids=["type", "shape", "not finite"],
+)
+def test_one_tensor_that_is_no_vector_of_numbers_is_refused(model: Path, tensor: Tensor) -> None:
+    save_file({"parameters": tensor}, model, metadata=header_of(model))
+    assert "(parameters)" in refusal(model)
+
+
+def test_one_tensor_of_another_size_fits_no_network(model: Path) -> None:
+    save_file({"parameters": torch.zeros(3)}, model, metadata=header_of(model))
+    with pytest.raises(UserError, match=r"has 3 parameters, but .* has 338588: it belongs to another game or network"):
+        load_agent(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"training": None}, "damaged"),
+        ({"config": "no JSON"}, "damaged"),
+        ({"config": "[" * 100_000}, "damaged"),
+        ({"config": "[]"}, "damaged"),
+        ({"config": json.dumps({"game": ["breakout"]})}, "damaged"),
+        ({"config": json.dumps({"warp": 9})}, "unknown settings 'warp'"),
+        ({"config": json.dumps({"threads": 0})}, "--threads is 0"),
+        ({"training": "{}"}, "damaged"),
     ],
 )
-def test_foreign_models_are_refused(model: Path, tensor: torch.Tensor, header: dict[str, str] | None) -> None:
-    checkpoint = load_model(model)
-    training = {
-        name: getattr(checkpoint, name) for name in ("run", "steps", "updates", "games", "minutes", "precision")
-    }
-    ours = {
-        "config": json.dumps(checkpoint.config.to_dict()),
-        "training": json.dumps(training | {"command": "", "versions": {}}),
-    }
-    save_file({"parameters": tensor}, model, metadata=ours if header is None else header)
-    with pytest.raises(UserError):
-        load_model(model)
+def test_a_header_that_no_publishing_writes_is_refused(model: Path, change: dict[str, Any], words: str) -> None:
+    header = {name: value for name, value in (header_of(model) | change).items() if value is not None}
+    save_file(load_file(model), model, metadata=header)
+    assert words in refusal(model)
+
+
+def test_impossible_facts_of_the_training_are_refused_by_their_names(model: Path) -> None:
+    header, tensors = header_of(model), load_file(model)
+    for name, value in (("steps", -1), ("minutes", float("nan")), ("run", "../up"), ("versions", [])):
+        training = json.dumps(json.loads(header["training"]) | {name: value})
+        save_file(tensors, model, metadata=header | {"training": training})
+        assert f"({name})" in refusal(model)
+
+
+def test_missing_and_large(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="there is no model at"):
+        load_model(tmp_path / "nothing.safetensors")
+    monkeypatch.setattr(published, "MAX_BYTES", 1000)
+    assert "is larger than any model of this program" in refusal(model)
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.name)
 def test_a_published_model_is_the_one_of_its_card(path: Path) -> None:
     card = path.with_suffix(".md").read_text()
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card
-    assert f"{load_agent(path).checkpoint.steps:,}" in card
+    agent = load_agent(path)
+    assert f"{agent.checkpoint.steps:,}" in card
+    assert set(load_file(path)) == set(named_weights(agent.checkpoint.parameters, network_of(agent.checkpoint.config)))

@@ -1,0 +1,78 @@
+"""Files are whole or absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from breakout_a3c.saving.files import point_to, write_atomically
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    path, seen = tmp_path / "file", []
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("first half, ")
+        seen.append(path.exists())
+        temporary.write_text("first half, second half")
+
+    write_atomically(path, write)
+    assert seen == [False]
+    assert path.read_text() == "first half, second half"
+    assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    flush, rename = os.fsync, os.replace
+
+    def record_flush(descriptor: int) -> None:
+        calls.append("flush")
+        flush(descriptor)
+
+    def record_rename(source: Path, target: Path) -> None:
+        calls.append("rename")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_flush)
+    monkeypatch.setattr(os, "replace", record_rename)
+    write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+    assert calls == ["flush", "rename", "flush"], "the file, its name, and the folder that holds the name"
+
+
+def test_a_link_is_relative_and_can_be_moved_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "one" / "run").mkdir(parents=True)
+    target, link = tmp_path / "one" / "run" / "step.pt", tmp_path / "one" / "latest.pt"
+    for text in ("first", "second"):
+        target.write_text(text)
+        point_to(link, target)
+    (tmp_path / "one").rename(tmp_path / "two")
+    moved = tmp_path / "two" / "latest.pt"
+    assert moved.is_symlink()
+    assert moved.read_text() == "second"
+
+
+def test_a_copy_where_links_do_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", no_links)
+    target, link = tmp_path / "step.pt", tmp_path / "latest.pt"
+    target.write_text("text")
+    point_to(link, target)
+    assert not link.is_symlink()
+    assert link.read_text() == "text"
