@@ -1,4 +1,4 @@
-"""Whoever is killed, whenever: the training goes on or ends whole, and nothing is left behind."""
+"""Any process is killed at any moment: the training goes on or ends saved, and leaves no process behind."""
 
 import os
 import random
@@ -155,7 +155,7 @@ def test_an_evaluator_killed_between_two_lines_is_replaced(monkeypatch: pytest.M
 
 
 @pytest.mark.torture
-def test_a_training_goes_on_whoever_of_it_is_killed(tmp_path: Path, chance: random.Random) -> None:
+def test_a_training_goes_on_after_any_kill(tmp_path: Path, chance: random.Random) -> None:
     latest = tmp_path / "checkpoints" / "latest.pt"
     training = start(tmp_path, "--threads", "3", "--total-steps", "none", "--checkpoint-minutes", "0.02", *EVALUATED)
     wait_for(first_checkpoint(tmp_path))
@@ -175,10 +175,10 @@ def test_a_training_goes_on_whoever_of_it_is_killed(tmp_path: Path, chance: rand
     output = finish(training, 143)
     assert_gone(processes)
     assert "An actor-learner died and was replaced" in output
-    if rounds(3, 50) >= 10:  # idle at the moment, it is replaced without a word
+    if rounds(3, 50) >= 10:  # one that was idle is replaced without a message
         assert "The evaluator died, and the next evaluation starts another" in output
     saved = load_checkpoint(latest)
-    deaths = output.count("exit code -9") + 1  # two between two looks are told of once
+    deaths = output.count("exit code -9") + 1  # two between two looks are reported once
     assert 0 <= saved.steps - saved.updates * STEPS_AN_UPDATE <= 2 * deaths * STEPS_AN_UPDATE
 
 
@@ -210,7 +210,7 @@ def test_ctrl_c_saves_although_every_process_hangs(tmp_path: Path, presses: int)
     for process in (*actor_learners(training), *evaluators(training)):
         process.suspend()
     began = time.monotonic()
-    for _ in range(presses):  # a second one waits for nobody
+    for _ in range(presses):  # a second one waits for no process
         os.killpg(training.pid, signal.SIGINT)
         time.sleep(0.3)
     limit = GONE_SECONDS if presses == 1 else STOP_SECONDS
@@ -238,7 +238,7 @@ if __name__ == "__main__":
 
 
 def test_a_fault_of_the_trainer_itself_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Python waits for its children at the end, and these do not hear its SIGTERM."""
+    """Python waits for its children at the end, and these block its SIGTERM."""
     script = tmp_path / "faulty.py"
     script.write_text(FAULTY)
     options = ["--preset", "cartpole", "--threads", "1", "--total-steps", "none", "--checkpoint-minutes", "0.01"]

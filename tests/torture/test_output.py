@@ -1,4 +1,4 @@
-"""Whatever becomes of the terminal or the log, the training goes on or ends saved."""
+"""The terminal or the log fails: the training goes on or ends saved."""
 
 import fcntl
 import os

@@ -201,7 +201,7 @@ def saved_steps(disk: Disk) -> int:
 
 
 @pytest.mark.parametrize("fault", ["fill", "forbid"])
-def test_a_disk_that_fails_is_told_of_and_tried_again(
+def test_a_disk_that_fails_is_reported_and_tried_again(
     disk: Disk, said: list[str], fault: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
