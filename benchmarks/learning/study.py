@@ -1,43 +1,35 @@
-"""What each change to a recipe does to learning: ``python benchmarks/study.py [NAME ...] --seeds 1 2``.
+"""What each change to a recipe does to learning.
 
 A recipe is the breakout preset with other options. Each runs to the same number of agent steps under the
 schedules of the whole training; its score against steps is kept, and how well its last parameters play.
 Steps, not minutes: two of them may then run at a time, beside other work. What a change costs in time is measured
-by ``throughput.py``, alone on the machine. What is done is kept in ``results/study``, so that the script can be
-stopped and called again.
+by ``speed.throughput``, alone on the machine. What is done is kept, so that the program can be stopped and called
+again.
 """
 
-import argparse
-import json
 import shlex
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.errors import UserError
-from breakout_a3c.playing.curves import read_curve
+from benchmarks.common.machine import describe_machine
+from benchmarks.common.paths import RESULTS
+from benchmarks.common.processes import benchmark_context
+from benchmarks.common.programs import make_parser
+from benchmarks.common.runs import Events, read_result, thinned, write_result
+from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games, stop
+from breakout_a3c.playing.curves import MINUTES, read_curve
 from breakout_a3c.playing.evaluation import Protocol
-from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
-from breakout_a3c.processes.start import Context, process_context
+from breakout_a3c.processes.start import Context
 from breakout_a3c.saving.agent import load_agent
 from breakout_a3c.saving.checkpoints import load_checkpoint
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "study"
+OUTPUT = RESULTS / "study"
 PROTOCOL = Protocol(episodes=30, seed=900)
 CURVE_POINTS = 50
-
-
-STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
+LOOK_SECONDS = 2.0
+RESULT_FACTS = ("mean", "standard_error", "episodes", "seed", "policy")
 RECIPES = {  # options of train.py
     "preset": "",
     "newest parameters play": "--average-steps 0",
@@ -78,62 +70,69 @@ RECIPES = {  # options of train.py
 }
 
 
-def train(recipe: str, seed: int, steps: int, start: Path | None, folder: Path) -> int:
+def train(recipe: str, seed: int, steps: int, start: Path | None, training: Training) -> int:
     """Train for at least ``steps`` agent steps, from nothing or from a checkpoint, and save.
 
     Returns:
         The exit code; 2 where a recipe's network does not fit the checkpoint.
     """
-    beginning = ["--resume", str(start.resolve())] if start else ["--run", "run"]
-    command = [
-        sys.executable, "train.py", *beginning, *shlex.split(recipe), "--seed", str(seed),
-        "--eval-minutes", "0", "--checkpoints", str(folder / "checkpoints"), "--runs", str(folder / "runs"),
-    ]  # fmt: skip
     last = steps + (load_checkpoint(start).steps if start else 0)
-    with subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None and steps_so_far(folder / "runs") < last:
-            time.sleep(2)
-        process.send_signal(signal.SIGTERM)
-    return process.returncode
+    process = training.start([*shlex.split(recipe), "--seed", str(seed), "--eval-minutes", "0"], resume=start)
+    events = Events(training.curves)
+    while process.poll() is None and steps_so_far(events) < last:
+        time.sleep(LOOK_SECONDS)
+        events.reload()
+    return stop(process)
 
 
-def steps_so_far(runs: Path) -> float:
+def steps_so_far(events: Events) -> float:
     """Return the agent steps that a training has reported."""
-    try:
-        return float(read_curve(next(runs.iterdir())).steps[-1])
-    except (OSError, StopIteration, UserError):
-        return 0
+    steps = events.series(MINUTES).steps
+    return float(steps[-1]) if len(steps) else 0.0
 
 
-def result_of(context: Context, folder: Path) -> dict[str, Any]:
-    """Return what is kept of a training in ``folder``."""
-    curve = read_curve(next((folder / "runs").iterdir()))
-    agent = load_agent(folder / "checkpoints" / "latest.pt")
-    evaluation = evaluate_on_all_cores(context, agent, PROTOCOL, lambda played: None).to_dict()
-    kept = np.unique(np.linspace(0, len(curve.steps) - 1, CURVE_POINTS).astype(int))
+def result_of(context: Context, training: Training) -> dict[str, Any]:
+    """Return what is kept of a training."""
+    curve = read_curve(training.curves)
+    agent = load_agent(training.snapshots()[-1])
+    evaluation = play_games(context, agent, PROTOCOL)
+    kept = thinned(curve, len(curve.steps) - 1, CURVE_POINTS)
     return {
         "machine": describe_machine(),
         "config": agent.checkpoint.config.to_dict(),
-        "steps": [round(value) for value in curve.steps[kept]],
-        "scores": [round(value, 1) for value in curve.scores[kept]],
-        "evaluation": {key: evaluation[key] for key in ("mean", "standard_error", "episodes", "seed", "policy")},
+        "steps": kept["steps"],
+        "scores": kept["scores"],
+        "evaluation": {key: evaluation[key] for key in RESULT_FACTS},
     }
 
 
-def result_path(stage: str, name: str, seed: int) -> Path:
+def try_recipe(context: Context, name: str, seed: int, steps: int, start: Path | None, path: Path) -> None:
+    """Train by one recipe, and keep its result in ``path``."""
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(Path(folder), load_checkpoint(start).run if start else "run")
+        code = train(RECIPES[name], seed, steps, start, training)
+        if code not in (0, STOPPED_BY_SIGTERM):
+            print(f"{name}, seed {seed}: train.py ended with code {code}", flush=True)
+            return
+        result = result_of(context, training)
+    write_result({"recipe": name, "options": RECIPES[name], "seed": seed} | result, path)
+    print(f"{name}, seed {seed}: {result['evaluation']['mean']:.0f}", flush=True)
+
+
+def result_path(folder: Path, name: str, seed: int) -> Path:
     """Return where the result of a recipe lies."""
-    return RESULTS / stage / f"{name.replace(' ', '-').replace(',', '')}-seed-{seed}.json"
+    return folder / f"{name.replace(' ', '-').replace(',', '')}-seed-{seed}.json"
 
 
-def print_table(stage: str, seeds: list[int]) -> None:
+def print_table(folder: Path, seeds: list[int]) -> None:
     """Print how each run that is done learned and plays."""
     print("| recipe | seed | steps | last 100 training games | evaluation |")
     print("|---|---|---|---|---|")
     for name in RECIPES:
         for seed in seeds:
-            path = result_path(stage, name, seed)
+            path = result_path(folder, name, seed)
             if path.exists():
-                result = json.loads(path.read_text())
+                result = read_result(path)
                 played = result["evaluation"]
                 print(
                     f"| {name} | {seed} | {result['steps'][-1]:,} | {result['scores'][-1]:.0f} "
@@ -143,29 +142,21 @@ def print_table(stage: str, seeds: list[int]) -> None:
 
 def main() -> None:
     """Run each recipe that is not done yet, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, epilog="Recipes:\n  " + "\n  ".join(RECIPES))
     parser.add_argument("recipes", nargs="*", metavar="NAME", choices=[[], *RECIPES], help="recipes to run [all]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--steps", type=int, default=1_600_000, help="agent steps of each run [%(default)s]")
     parser.add_argument("--start", type=Path, metavar="CHECKPOINT", help="go on from here with each recipe")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="results go to a folder in it, named by the start")
     options = parser.parse_args()
-    stage = options.start.stem if options.start else "beginning"
-    (RESULTS / stage).mkdir(parents=True, exist_ok=True)
-    context = process_context("forkserver")
+    folder = options.output / (options.start.stem if options.start else "beginning")
+    context = benchmark_context()
     for name in options.recipes or RECIPES:
         for seed in options.seeds:
-            path = result_path(stage, name, seed)
-            if path.exists():
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                code = train(RECIPES[name], seed, options.steps, options.start, Path(folder))
-                if code not in (0, STOPPED_BY_SIGTERM):
-                    print(f"{name}, seed {seed}: train.py ended with code {code}", flush=True)
-                    continue
-                result = result_of(context, Path(folder))
-            write_result({"recipe": name, "options": RECIPES[name], "seed": seed} | result, path)
-            print(f"{name}, seed {seed}: {result['evaluation']['mean']:.0f}", flush=True)
-    print_table(stage, options.seeds)
+            path = result_path(folder, name, seed)
+            if not path.exists():
+                try_recipe(context, name, seed, options.steps, options.start, path)
+    print_table(folder, options.seeds)
 
 
 if __name__ == "__main__":

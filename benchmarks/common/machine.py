@@ -1,12 +1,9 @@
-"""What a benchmark ran on, and how its result is kept."""
+"""What a benchmark ran on."""
 
 import datetime
-import json
 import os
 import platform
-import re
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,11 +27,6 @@ def describe_machine() -> dict[str, object]:
     }
 
 
-def write_result(result: dict[str, Any], path: Path) -> None:
-    """Write a result, innermost lists and rows in one line each; what was there stays until it is complete."""
-    text = json.dumps(result, indent=1)
-    text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
-    text = re.sub(r"\{[^{}]*\}", lambda match: " ".join(match[0].split()), text)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text + "\n")
-    temporary.replace(path)
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
+    return len(os.sched_getaffinity(0))

@@ -4,8 +4,6 @@ Plays full sampled games of Breakout, as ``play.py --episodes`` does, and looks 
 108 bricks, 432 points; after the second one no third comes.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.machine import describe_machine, write_result
-from breakout_a3c.playing.evaluation import Protocol, action_generator, choose_actions, make_player_environment
+from benchmarks.common.machine import describe_machine
+from benchmarks.common.programs import command_line, make_parser
+from benchmarks.common.runs import write_result
+from breakout_a3c.games.seeds import action_generator
+from breakout_a3c.playing.evaluation import Protocol, choose_actions, make_evaluation_environment
 from breakout_a3c.saving.agent import Agent, load_agent
 
 WALL_BRICKS = 108
@@ -45,7 +44,7 @@ class Game:
 def play(agent: Agent, protocol: Protocol) -> Iterator[Game]:
     """Play the games of ``protocol`` next to each other."""
     seeds = protocol.game_seeds()
-    environments = [make_player_environment(agent.checkpoint.config.game, protocol) for _ in seeds]
+    environments = [make_evaluation_environment(agent.checkpoint.config.game, protocol) for _ in seeds]
     generators = [action_generator(seed) for seed in seeds]
     observations = [env.reset(seed=seed)[0] for env, seed in zip(environments, seeds, strict=True)]
     games, bricks, playing = [Game() for _ in seeds], [0] * len(seeds), list(range(len(seeds)))
@@ -102,9 +101,9 @@ def summarise(games: list[Game]) -> dict[str, Any]:
 
 def main() -> None:
     """Play, and print and keep the summary."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--episodes", type=int, default=32)
+    parser = make_parser(__doc__)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint or a published model")
+    parser.add_argument("--episodes", type=int, default=32, help="[%(default)s]")
     parser.add_argument("--greedy", action="store_true")
     parser.add_argument("--output", type=Path, help="where the result goes as JSON, too")
     options = parser.parse_args()
@@ -116,8 +115,7 @@ def main() -> None:
     for name, value in summary.items():
         print(f"{name}: {value}")
     if options.output:
-        command = " ".join(["python", *sys.argv])
-        write_result({"command": command, "machine": describe_machine(), **summary}, options.output)
+        write_result({"command": command_line(), "machine": describe_machine(), **summary}, options.output)
 
 
 if __name__ == "__main__":

@@ -2,40 +2,37 @@
 
 Starts ``train.py`` with evaluations of up to 108,000 frames a game and a checkpoint every two minutes, looks at its
 processes every ten seconds, stops all of them in the middle (SIGSTOP, SIGCONT) as a laptop that sleeps does, and ends
-the training by SIGTERM. Then the half after the pause is compared with the half before. Arguments that are not this
-script's go to ``train.py``; with ``--init-from MODEL`` (and ``--no-symmetric``, if that was trained so) some games last
-as long as they may, as those of a beginner do not. The exit code is 0 if nothing grew.
+the training by SIGTERM. Then the half after the pause is compared with the half before. With ``--init-from MODEL`` (and
+``--no-symmetric``, if that was trained so) some games last as long as they may, as those of a beginner do not. The exit
+code is 0 if nothing grew.
 """
 
-import argparse
 import fcntl
 import os
-import signal
 import statistics
 import struct
 import subprocess
 import sys
 import termios
 import time
-from bisect import bisect_right
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.machine import describe_machine, write_result
-from benchmarks.resources import SAMPLE_SECONDS, sample
+from benchmarks.common.machine import describe_machine
+from benchmarks.common.paths import RESULTS, WORK, from_root
+from benchmarks.common.processes import SAMPLE_SECONDS, sample
+from benchmarks.common.programs import command_line, make_parser
+from benchmarks.common.runs import Events, write_result
+from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, stop
 from breakout_a3c.saving.checkpoints import load_checkpoint
 
-HERE = Path(__file__).parent
-WORK = HERE / "work" / "soak"
-WARM_UP_SHARE = 0.1  # of the whole time: every buffer has been filled, every kind of game played
-STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
-STOP_SECONDS = 60.0
+OUTPUT = RESULTS / "soak" / "soak.json"
+FOLDER = WORK / "soak"
+WARM_UP_FRACTION = 0.1  # of the whole time: every buffer has been filled, every kind of game played
 CURVES = {  # of the trainer's own: the value at each sample
     "steps_per_second": "time/fps",
     "reports_dropped": "async/reports_dropped",
@@ -50,13 +47,11 @@ LEAST = {"steps_per_second": 0.9}
 NEVER = ("reports_dropped", "workers_replaced", "updates_not_finite")
 
 
-def start(run: str, minutes: float, arguments: list[str]) -> subprocess.Popen[bytes]:
+def start(training: Training, minutes: float, arguments: list[str]) -> "subprocess.Popen[bytes]":
     """Start the training; its schedules reach their end a little after it is stopped."""
-    folders = ["--run", run, "--checkpoints", str(WORK / "checkpoints"), "--runs", str(WORK / "runs")]
-    length = ["--total-steps", "none", "--max-minutes", str(1.1 * minutes)]
-    command = [sys.executable, str(HERE.parent / "train.py"), *folders, *length, "--checkpoint-minutes", "2"]
-    with (WORK / f"{run}.log").open("w") as output:
-        return subprocess.Popen([*command, *arguments], stdout=output, stderr=subprocess.STDOUT)
+    training.folder.mkdir(parents=True, exist_ok=True)
+    length = ["--total-steps", "none", "--max-minutes", str(1.1 * minutes), "--checkpoint-minutes", "2"]
+    return training.start([*length, *arguments], log=training.folder / f"{training.run}.log")
 
 
 def pause(trainer: psutil.Process, minutes: float) -> None:
@@ -85,13 +80,13 @@ def backlog(trainer: psutil.Process) -> int:
     return waiting
 
 
-def watch(training: subprocess.Popen[bytes], minutes: float, pause_minutes: float) -> list[dict[str, Any]]:
+def watch(process: "subprocess.Popen[bytes]", minutes: float, pause_minutes: float) -> list[dict[str, Any]]:
     """Sample the training until the time is over, the pause in the middle; say to which half each row belongs."""
-    trainer, began = psutil.Process(training.pid), time.monotonic()
-    warm_up, middle = WARM_UP_SHARE * minutes, minutes / 2
+    trainer, began = psutil.Process(process.pid), time.monotonic()
+    warm_up, middle = WARM_UP_FRACTION * minutes, minutes / 2
     series: list[dict[str, Any]] = []
     paused = False
-    while training.poll() is None and time.monotonic() - began < 60 * minutes:
+    while process.poll() is None and time.monotonic() - began < 60 * minutes:
         time.sleep(SAMPLE_SECONDS)
         try:
             now = {**sample(trainer, began), "backlog_bytes": backlog(trainer)}
@@ -108,36 +103,13 @@ def watch(training: subprocess.Popen[bytes], minutes: float, pause_minutes: floa
     return series
 
 
-def stop(training: subprocess.Popen[bytes]) -> int:
-    """End the training as a user would, or by force where that does not end it; return its exit code."""
-    training.send_signal(signal.SIGTERM)
-    try:
-        return training.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        training.kill()
-        return training.wait()
-
-
-def read_events(folder: Path) -> EventAccumulator:
-    """Return all that the trainer has written to TensorBoard."""
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    events.Reload()
-    return events
-
-
-def total(events: EventAccumulator, tag: str) -> float:
-    """Return the sum of a curve."""
-    return sum(point.value for point in events.Scalars(tag)) if tag in events.Tags()["scalars"] else 0.0
-
-
-def add_curves(series: list[dict[str, Any]], events: EventAccumulator) -> None:
+def add_curves(series: list[dict[str, Any]], events: Events) -> None:
     """Add to each row what the trainer had last written to TensorBoard by then."""
     for name, tag in CURVES.items():
-        points = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
-        times = [point.wall_time for point in points]
+        curve = events.series(tag)
         for row in series:
-            at = bisect_right(times, row["unix_seconds"])
-            row[name] = round(points[at - 1].value, 1) if at else 0.0
+            at = np.searchsorted(curve.times, row["unix_seconds"], side="right")
+            row[name] = round(float(curve.values[at - 1]), 1) if at else 0.0
 
 
 def compare_halves(series: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -158,30 +130,30 @@ def compare_halves(series: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def main() -> int:
     """Soak, keep the series, print the verdict."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__, epilog="Further arguments go to train.py.")
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--pause-minutes", type=float, default=2.0, help="for which all processes are stopped")
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "soak.json")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"[{from_root(OUTPUT)}]")
     options, arguments = parser.parse_known_args()
-    WORK.mkdir(parents=True, exist_ok=True)
-    run = time.strftime("soak-%Y%m%d-%H%M%S")
-    training = start(run, options.minutes, arguments)
+    training = Training(FOLDER, time.strftime("soak-%Y%m%d-%H%M%S"))
+    process = start(training, options.minutes, arguments)
     try:
-        series = watch(training, options.minutes, options.pause_minutes)
+        series = watch(process, options.minutes, options.pause_minutes)
     finally:
-        code = stop(training)
-    events = read_events(WORK / "runs" / run)
+        code = stop(process)
+    events = Events(training.curves)
     add_curves(series, events)
     compared = compare_halves(series)
     flat = code == STOPPED_BY_SIGTERM and bool(compared) and all(figure["flat"] for figure in compared.values())
-    saved = sorted((WORK / "checkpoints" / run).glob("step_*.pt"))
+    saved = training.snapshots()
     ended = {
         "exit_code": code,
         "steps": load_checkpoint(saved[-1]).steps if saved else 0,
-        "games_of_108000_frames": total(events, "eval/truncated_games"),  # as long as an evaluation lets them
+        # As long as an evaluation lets them.
+        "games_of_108000_frames": float(events.series("eval/truncated_games").values.sum()),
         "flat": flat,
     }
-    told = {"command": " ".join(["python", *sys.argv]), "machine": describe_machine(), **ended, **compared}
+    told = {"command": command_line(), "machine": describe_machine(), **ended, **compared}
     write_result(told | {"series": series}, options.output)
     for name, value in (ended | compared).items():
         print(f"{name}: {value}")

@@ -1,6 +1,6 @@
 """Lets SB3's evaluate_policy judge one of this project's models, over SB3's own Atari environment.
 
-Run by sb3_evaluation.py in SB3's virtual environment. What differs from this project's protocol: SB3 turns
+Run by evaluation/sb3_harness.py in SB3's virtual environment. What differs from this project's protocol: SB3 turns
 RGB to gray after the maximum of two screens, not before; a stack of frames begins with zeros, not with copies
 of the first; each life begins with FIRE and RIGHT, a frame skip each, where ours presses FIRE for one frame;
 a lost life ends the agent's episode and fills the stack anew (as in our training), and Monitor counts the whole
@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from stable_baselines3.common.evaluation import evaluate_policy
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.sb3_games import make_games
-from breakout_a3c.playing.evaluation import action_generator, choose_actions
+from benchmarks.sb3.sb3_games import make_games
+from breakout_a3c.games.seeds import action_generator
+from breakout_a3c.playing.evaluation import choose_actions
 from breakout_a3c.saving.agent import load_agent
 
 ENVIRONMENTS = 8

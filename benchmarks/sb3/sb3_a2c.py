@@ -1,4 +1,4 @@
-"""Trains SB3's A2C on Breakout for ever; run by peers.py in a virtual environment of its own."""
+"""Trains SB3's A2C on Breakout for ever; run by speed/sb3_training.py in a virtual environment of its own."""
 
 import struct
 import sys
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import gymnasium
 import torch
-from sb3_games import make_games
 from stable_baselines3 import A2C
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+from benchmarks.sb3.sb3_games import make_games
 
 
 class SmallCnn(BaseFeaturesExtractor):

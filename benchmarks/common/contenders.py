@@ -53,16 +53,16 @@ class Contender:
         self.signal(signal.SIGSTOP)
 
     def summary(self, reference: "Contender") -> dict[str, Any]:
-        """Return the medians of the slices, and of the share of ``reference`` in the same rounds."""
-        shares = [rate / other for rate, other in zip(self.rates, reference.rates, strict=True)]
+        """Return the medians of the slices, and of their ratios to those of ``reference`` in the same rounds."""
+        ratios = [rate / other for rate, other in zip(self.rates, reference.rates, strict=True)]
         return {
             "name": self.name,
             "steps_per_second": round(statistics.median(self.rates)),
             "frames_per_second": round(4 * statistics.median(self.rates)),
-            "share_of_reference": round(statistics.median(shares), 3),
+            "share_of_reference": round(statistics.median(ratios), 3),
             "cores_used": round(statistics.median(self.cpu_use), 2),
             "memory_mb": round(self.memory_mb),
-            "share_of_rounds": [round(share, 3) for share in shares],
+            "share_of_rounds": [round(ratio, 3) for ratio in ratios],
             "steps_per_second_of_rounds": [round(rate) for rate in self.rates],
         }
 

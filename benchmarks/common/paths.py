@@ -1,0 +1,14 @@
+"""Where benchmarks read and write."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "current"  # a folder a program
+WORK = ROOT / "benchmarks" / "work"  # snapshots and curves of trainings, which git ignores
+MODELS = ROOT / "models"
+
+
+def from_root(path: Path) -> str:
+    """Return a path as it is seen from the repository's root: what is kept is to name no folder of this machine."""
+    return os.path.relpath(path, ROOT)

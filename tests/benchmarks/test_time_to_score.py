@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.common import trainings
+from benchmarks.common.paths import ROOT
+from benchmarks.learning import extensions, time_to_score
+from breakout_a3c.processes.start import process_context
+
+
+def result_of(seed: int, means: list[tuple[float, int, float]]) -> dict[str, Any]:
+    """Return what is kept of a run with such snapshots: minutes, steps, mean."""
+    snapshots = [{"minutes": m, "steps": s, "mean": mean, "standard_error": 3.0} for m, s, mean in means]
+    return {"seed": seed, "snapshots": snapshots, "emulator_steps_per_second": [100, 101]}
+
+
+RISING = result_of(
+    1, [(1.0, 1_000_000, 90.0), (2.0, 2_000_000, 101.0), (3.0, 3_000_000, 99.0), (4.0, 4_000_000, 210.0)]
+)
+
+
+def test_the_time_to_a_score_is_that_of_the_first_snapshot_that_reaches_it(tmp_path: Path) -> None:
+    crossings = [time_to_score.first_crossing(RISING, target) for target in (100, 200, 300)]
+    assert crossings == [(2.0, 2_000_000), (4.0, 4_000_000), None]
+    time_to_score.draw([RISING], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_has_a_column_a_seed_and_the_median() -> None:
+    slower = result_of(2, [(3.0, 2_500_000, 100.0)])
+    lines = time_to_score.table([RISING, slower, slower]).splitlines()
+    assert lines[0] == "| mean score | seed 1 | seed 2 | seed 2 | median |"
+    assert lines[2] == "| 100 | 2 min, 2.0M steps | 3 min, 2.5M steps | 3 min, 2.5M steps | 3 min |"
+    assert lines[3] == "| 200 | 4 min, 4.0M steps | not reached | not reached | not reached |"
+
+
+def test_a_machine_that_changed_its_speed_is_told() -> None:
+    moved = RISING | {"emulator_steps_per_second": [100, 120]}
+    assert time_to_score.drift_warnings([RISING]) == []
+    assert "seed 1" in time_to_score.drift_warnings([RISING, moved])[0]
+
+
+def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    snapshot = tmp_path / "work" / "checkpoints" / "seed-2" / "step_000000001000.pt"
+
+    class Process:
+        def __init__(self, command: list[str], **_: object) -> None:
+            commands.append(command)
+            self.waits = 0
+
+        def wait(self) -> int:
+            self.waits += 1
+            if len(commands) == 1 and self.waits == 1:
+                raise KeyboardInterrupt
+            if len(commands) == 1:
+                snapshot.parent.mkdir(parents=True)
+                snapshot.touch()
+            return 0
+
+    monkeypatch.setattr(time_to_score, "emulator_speed", lambda context: 100.0 + 10 * len(commands))
+    monkeypatch.setattr(time_to_score, "describe_machine", dict)
+    monkeypatch.setattr(trainings.subprocess, "Popen", Process)
+
+    def run_seed() -> dict[str, Any]:
+        context = process_context("forkserver")
+        return time_to_score.run_seed(context, 2, ["--threads", "4"], tmp_path / "work", tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_seed()
+    for _ in range(2):
+        result = run_seed()
+    first, second = commands  # what is done is not done again
+    assert "--resume" not in first
+    assert first[first.index("--threads") + 1] == "4"
+    assert (ROOT / second[second.index("--resume") + 1]).resolve() == snapshot
+    assert "--threads" not in second, "a run goes on with its own settings"
+    assert result["emulator_steps_per_second"] == [100, 110, 120]
+    assert time_to_score.drifted(result)
+
+
+def test_the_curves_of_the_contenders_are_drawn_from_their_logs(tmp_path: Path) -> None:
+    log = tmp_path / "seed-1.log"
+    log.write_text("  1.7%  84,976 steps  1.0 min  47 min left  1,731 steps/s  score 2.3 (best 7.0)  entropy 1.013\n")
+    extensions.draw({"A3C": [log, log], "A2C": [log]}, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
