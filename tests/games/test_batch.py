@@ -90,6 +90,15 @@ def test_steps_without_a_reward_are_counted_anew_after_each_reward_and_each_game
     assert batch.take_finished() == [FinishedGame(0.0, 3, truncated=True)] * 2
 
 
+def test_a_reward_late_in_a_game_lets_the_next_one_stall_no_longer() -> None:
+    game = ScriptedGame(ON, Step(1.0), Step(1.0, terminated=True))
+    batch = GameBatch(CARTPOLE_A3C.replace(stall_steps=3), [game])
+    play(batch, 3)
+    game.script = (ON,) * 9
+    observations = game.observe()[np.newaxis]
+    assert [bool(batch.step([0], observations).terminated[0]) for _ in range(3)] == [False, False, True]
+
+
 def test_a_game_that_stalled_for_longer_than_a_resumed_run_allows_is_over() -> None:
     batch = GameBatch(CARTPOLE_A3C.replace(stall_steps=3), [ScriptedGame(*[ON] * 9)])
     before = GameBatch(CARTPOLE_A3C, [ScriptedGame(*[ON] * 9)])
