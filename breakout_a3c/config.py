@@ -4,6 +4,7 @@ Nothing here imports torch: a typing error is answered at once.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -359,6 +360,24 @@ class ScheduleOptions(Options):
         """
         limits = ((steps, self.total_steps), (minutes, self.max_minutes), (games, self.max_episodes))
         return min(1.0, max(done / limit if limit else 0.0 for done, limit in limits))
+
+    def minutes_left(self, steps: int, minutes: float, games: int, steps_per_second: float) -> float:
+        """Return the minutes until the nearest limit; inf where there is none, or no speed yet.
+
+        Args:
+            steps: Agent steps so far, of all actor-learners.
+            minutes: Minutes of training so far.
+            games: Games finished so far, which go on at their mean rate.
+            steps_per_second: Of all actor-learners.
+        """
+        left = [math.inf]
+        if self.total_steps and steps_per_second > 0:
+            left.append((self.total_steps - steps) / steps_per_second / 60)
+        if self.max_minutes:
+            left.append(self.max_minutes - minutes)
+        if self.max_episodes and games:
+            left.append(minutes * (self.max_episodes - games) / games)
+        return max(0.0, min(left))
 
 
 @dataclass(frozen=True, slots=True)

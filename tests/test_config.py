@@ -1,5 +1,6 @@
 """The settings: ranges, schedules, presets, and the way to a checkpoint and back."""
 
+import math
 from typing import Any, get_args
 
 import pytest
@@ -80,6 +81,22 @@ def test_progress_follows_the_nearer_limit(
 ) -> None:
     config = BREAKOUT.replace(total_steps=total_steps, max_minutes=max_minutes)
     assert config.schedule.progress(steps, minutes, 0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("limits", "speed", "expected"),
+    [
+        ({"total_steps": 7000}, 10.0, 10.0),  # 6,000 steps are left
+        ({"total_steps": 7000}, 0.0, math.inf),
+        ({"total_steps": 7000, "max_minutes": 9.0}, 10.0, 5.0),
+        ({"total_steps": None, "max_episodes": 150}, 10.0, 2.0),  # 50 games are left, at 25 a minute
+        ({"total_steps": None}, 10.0, math.inf),
+        ({"total_steps": 900}, 10.0, 0.0),
+    ],
+)
+def test_the_nearest_limit_tells_the_minutes_left(limits: dict[str, Any], speed: float, expected: float) -> None:
+    schedule = BREAKOUT.replace(**limits).schedule
+    assert schedule.minutes_left(steps=1000, minutes=4.0, games=100, steps_per_second=speed) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("limit", [{"total_steps": 0}, {"max_minutes": 0.0}])

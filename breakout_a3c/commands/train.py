@@ -56,7 +56,8 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
     from breakout_a3c.saving.contents import RUN_NAME
     from breakout_a3c.training.plan import TrainingPlan
 
-    run = options.run or f"{options.preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = config.game.name if options.config else options.preset
+    run = options.run or f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not RUN_NAME.fullmatch(run):
         raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
     if any((options.checkpoints / run).glob("*.pt")):

@@ -57,13 +57,13 @@ def learn(
             config.returns.gae_lambda,
         )
         returns = advantages + rollout.values
-        losses = differentiate(network, local, rollout, advantages, returns, config.loss, progress)
+        losses = differentiate(local, rollout, advantages, returns, config.loss, progress)
         gradient, grad_norm = local.take_gradient(config.optimizer.max_grad_norm)
 
         staleness = shared.total_updates() - version
         learning_rate = config.optimizer.learning_rate_at(progress, version)
         step, change = step_within_limits(
-            gradient, grad_norm, learning_rate, parameters, network, local, rollout, shared, config.step_limits
+            gradient, grad_norm, learning_rate, parameters, local, rollout, shared, config.step_limits
         )
         measures = None
         if step is not None:
@@ -96,7 +96,6 @@ def make_collector(
 
 
 def differentiate(
-    network: ActorCritic,
     local: LocalParameters,
     rollout: Rollout,
     advantages: Tensor,
@@ -109,8 +108,7 @@ def differentiate(
     It is done in parts of some 80 agent steps, so that memory does not grow with the rollout.
 
     Args:
-        network: What played the rollout; its parameters are those of ``local``, and have not changed since.
-        local: Where the gradient goes.
+        local: The network that played the rollout, unchanged since; where the gradient goes.
         rollout: ``T`` steps of ``B`` games.
         advantages: ``(T, B)``.
         returns: ``(T, B)``.
@@ -119,7 +117,7 @@ def differentiate(
     """
     losses = []
     for rows in rollout.parts():
-        logits, values = network.forward_from_cache(
+        logits, values = local.network.forward_from_cache(
             rollout.observations[rows].flatten(0, 1), rollout.cached_outputs_of(rows)
         )
         part = actor_critic_losses(
@@ -145,7 +143,6 @@ def step_within_limits(
     grad_norm: float,
     learning_rate: float,
     parameters: Tensor,
-    network: ActorCritic,
     local: LocalParameters,
     rollout: Rollout,
     shared: SharedParameters,
@@ -158,8 +155,7 @@ def step_within_limits(
         grad_norm: Before clipping.
         learning_rate: At this point of the run.
         parameters: ``(P,)`` that played the rollout.
-        network: Its policy and values; left with the parameters that were tried.
-        local: The parameters of ``network``.
+        local: The network that played it; left with the parameters that were tried.
         rollout: The states on which the change is measured.
         shared: Holds the optimizer.
         limits: Of the change of policy and values.
@@ -173,7 +169,7 @@ def step_within_limits(
     step = shared.optimizer.step_for(gradient, shared.total_updates()).mul_(learning_rate)
     if not limits.any:
         return step, None
-    step, change = limit_step(step, parameters, network, local, rollout, limits)
+    step, change = limit_step(step, parameters, local, rollout, limits)
     return step if change.finite else None, change
 
 

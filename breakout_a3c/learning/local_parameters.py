@@ -19,7 +19,7 @@ class LocalParameters:
     """
 
     def __init__(self, network: ActorCritic, precision: torch.dtype = torch.float32) -> None:
-        self._network = network
+        self.network = network
         self._parts = [flatten_parameters(network.trunks, precision), flatten_parameters(network.heads, torch.float32)]
         self._parameters = list(network.parameters())
         self.size = sum(len(part) for part in self._parts)
@@ -36,7 +36,7 @@ class LocalParameters:
         """Copy the shared parameters ``(P,)`` here, rounding the trunks to its precision."""
         for part, values in zip(self._parts, parameters.split([len(part) for part in self._parts]), strict=True):
             part.copy_(values)
-        self._network.version += 1
+        self.network.version += 1
 
     @torch.no_grad()
     def add_gradient(self) -> None:

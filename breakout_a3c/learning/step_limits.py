@@ -36,7 +36,6 @@ class PolicyChange(NamedTuple):
 def limit_step(
     step: Tensor,
     parameters: Tensor,
-    network: ActorCritic,
     local: LocalParameters,
     rollout: Rollout,
     limits: StepLimitOptions,
@@ -46,8 +45,7 @@ def limit_step(
     Args:
         step: ``(P,)``, to be taken from ``parameters``.
         parameters: ``(P,)`` that played the rollout.
-        network: Its policy and values; left with the parameters that were tried.
-        local: The parameters of ``network``.
+        local: The network that played it; left with the parameters that were tried.
         rollout: The states on which the change is measured.
         limits: Of both changes.
 
@@ -55,7 +53,7 @@ def limit_step(
         The step within the limits, and what the whole step changes.
     """
     local.pull(parameters - step)
-    change = change_since(rollout, network)
+    change = change_since(rollout, local.network)
     scale = step_scale(change, limits)
     return step * scale if scale < 1 else step, change
 

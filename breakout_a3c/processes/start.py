@@ -101,6 +101,21 @@ def signals_blocked() -> Iterator[None]:
 
 
 @contextmanager
+def signals_collected() -> Iterator[list[int]]:
+    """Collect the handled signals that come during the block in a list, but for those that are ignored, as by nohup."""
+    collected: list[int] = []
+    before = {number: signal.getsignal(number) for number in HANDLED_SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: collected.append(number))
+    try:
+        yield collected
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def package_importable() -> Iterator[None]:
     """Let the forkserver find this package from any folder: it swallows an ImportError."""
     before = os.environ.get("PYTHONPATH")

@@ -4,10 +4,8 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 """
 
 import math
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import psutil
@@ -16,7 +14,7 @@ from torch import Tensor
 
 from breakout_a3c.learning.networks import resolve_precision
 from breakout_a3c.learning.reports import LearnerReport
-from breakout_a3c.processes.start import HANDLED_SIGNALS, Context
+from breakout_a3c.processes.start import Context, signals_collected
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import MAX_PLAY_BYTES
 from breakout_a3c.saving.provenance import command_line, program_versions
@@ -89,30 +87,22 @@ class Trainer:
 
     def run(self) -> int:
         """Train until a limit, a signal or a crash; save; return the exit code."""
-        before = {number: signal.getsignal(number) for number in HANDLED_SIGNALS}
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as nohup sets it
-                signal.signal(number, self._on_signal)
-        self._console.say(start_message(self._plan))
-        self._console.start()
-        crash = ""
-        try:
-            self._supervisor.start()
-            self._supervise()
-        except LearnersCannotRun as error:
-            crash = str(error)
-        finally:
-            saved = self._finish()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with signals_collected() as self._signals:
+            self._console.say(start_message(self._plan))
+            self._console.start()
+            crash = ""
+            try:
+                self._supervisor.start()
+                self._supervise()
+            except LearnersCannotRun as error:
+                crash = str(error)
+            finally:
+                saved = self._finish()
         if crash:
             self._console.say(crash)
         if crash or not saved:
             return EXIT_FAILED
         return 128 + self._signals[0] if self._signals and not self._done() else 0
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
 
     def _done(self) -> bool:
         return self._shared.progress() >= 1
@@ -192,16 +182,18 @@ class Trainer:
 
     def _status(self) -> TrainingStatus:
         """Return what console and curves show, as it is now."""
+        shared, schedule, statistics = self._shared, self._config.schedule, self._statistics
+        steps, updates, games = shared.total_steps(), shared.total_updates(), shared.total_games()
+        minutes = shared.minutes()
         steps_per_second, updates_per_second = self._speed.rates()
-        progress, updates = self._shared.progress(), self._shared.total_updates()
-        statistics = self._statistics
+        progress = schedule.progress(steps, minutes, games)
         return TrainingStatus(
             progress=progress,
-            minutes=self._shared.minutes(),
-            minutes_left=self._minutes_left(steps_per_second),
-            steps=self._shared.total_steps(),
+            minutes=minutes,
+            minutes_left=schedule.minutes_left(steps, minutes, games, steps_per_second),
+            steps=steps,
             updates=updates,
-            games=self._shared.total_games(),
+            games=games,
             steps_per_second=steps_per_second,
             updates_per_second=updates_per_second,
             frame_skip=self._config.game.frame_skip,
@@ -235,17 +227,6 @@ class Trainer:
             if source.error:
                 self._console.say(f"{consequence}: {source.error}")
                 source.error = ""
-
-    def _minutes_left(self, steps_per_second: float) -> float:
-        schedule, minutes = self._config.schedule, self._shared.minutes()
-        left = [math.inf]
-        if schedule.total_steps and steps_per_second > 0:
-            left.append((schedule.total_steps - self._shared.total_steps()) / steps_per_second / 60)
-        if schedule.max_minutes:
-            left.append(schedule.max_minutes - minutes)
-        if schedule.max_episodes and (games := self._shared.total_games()):
-            left.append(minutes * (schedule.max_episodes - games) / games)
-        return max(0.0, min(left))
 
     def _checkpoint(self) -> Checkpoint:
         """Return a copy of everything that is saved, as it is now."""

@@ -12,7 +12,7 @@ from breakout_a3c.learning import rollout as rollout_module
 from breakout_a3c.learning.actor_learner import differentiate, learn
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses
-from breakout_a3c.learning.networks import ActorCritic, make_network
+from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.optimizer import SharedOptimizer
 from breakout_a3c.learning.reports import LearnerReport, ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
@@ -65,10 +65,10 @@ def fraction_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch
     """Train; return which fraction of the features is not zero in all states of a rollout, for each rollout."""
     found: list[float] = []
 
-    def look(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
+    def look(local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
         features = rollout.cached_outputs_of(slice(None)).layers[-1]
         found.append(float((features > 0).any(0).float().mean()))
-        return differentiate(network, local, rollout, *rest)
+        return differentiate(local, rollout, *rest)
 
     monkeypatch.setattr(actor_learner, "differentiate", look)
     train_alone(config)
@@ -150,7 +150,7 @@ def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
 
     def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:
         monkeypatch.setattr(rollout_module, "PART_STEPS", steps)
-        losses = differentiate(network, local, rollout, advantages, returns, config.loss, progress=0.0)
+        losses = differentiate(local, rollout, advantages, returns, config.loss, progress=0.0)
         return local.take_gradient(1e9)[0].clone(), losses
 
     whole, expected = differentiate_in_parts(14)
@@ -166,7 +166,7 @@ def test_the_weights_of_the_loss_are_those_of_this_point_of_the_run(progress: fl
     network = make_network(config.network, environments[0])
     local = LocalParameters(network)
     rollout = RolloutCollector(config, environments, seed=0).collect(network)
-    losses = differentiate(network, local, rollout, *torch.randn(2, 5, 2), config.loss, progress)
+    losses = differentiate(local, rollout, *torch.randn(2, 5, 2), config.loss, progress)
     torch.testing.assert_close(losses.total, losses.policy + 0.3 * losses.value - entropy_coef * losses.entropy)
 
 

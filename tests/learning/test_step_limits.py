@@ -77,7 +77,7 @@ def test_a_step_is_shortened_to_stay_within_both_limits(
     monkeypatch.setattr(step_limits, "change_since", lambda rollout, network: PolicyChange(0.25, 0.8))
     step = torch.full_like(parameters, 0.01)
     limits = StepLimitOptions(max_kl=max_kl, max_value_change=max_value_change)
-    limited, change = limit_step(step, parameters, network, local, rollout, limits)
+    limited, change = limit_step(step, parameters, local, rollout, limits)
     torch.testing.assert_close(limited, scale * step)
     assert change == (0.25, 0.8)
     assert torch.equal(local.float32_parameters(), parameters - step), "the whole step is tried"
@@ -110,18 +110,18 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
     torch.manual_seed(0)
     shared = SharedParameters.of_network(make_network(config.network, make_environments(config.game, [0])[0]), config)
     found: list[float] = []
-    seen: list[tuple[ActorCritic, LocalParameters, Rollout]] = []
+    seen: list[tuple[LocalParameters, Rollout]] = []
     differentiate, push = actor_learner.differentiate, SharedParameters.push
 
-    def remember(network: ActorCritic, local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
-        seen.append((network, local, rollout))
-        return differentiate(network, local, rollout, *rest)
+    def remember(local: LocalParameters, rollout: Rollout, *rest: Any) -> Losses:
+        seen.append((local, rollout))
+        return differentiate(local, rollout, *rest)
 
     def push_and_measure(self: SharedParameters, step: torch.Tensor) -> None:
         push(self, step)
-        network, local, rollout = seen[-1]
+        local, rollout = seen[-1]
         local.pull(self.parameters)
-        found.append(change_since(rollout, network).kl)
+        found.append(change_since(rollout, local.network).kl)
 
     monkeypatch.setattr(actor_learner, "differentiate", remember)
     monkeypatch.setattr(SharedParameters, "push", push_and_measure)
