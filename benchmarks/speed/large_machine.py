@@ -1,0 +1,281 @@
+"""What many cores bring, in under eight minutes and one JSON file: ``make large-machine``.
+
+1. The bare emulator's speed on all cores.
+2. The default training with as many actor-learners as cores and a snapshot every ten seconds, until its score is
+   well beyond 400 or three fifths of the time are over.
+3. The first snapshots that reach 400, 300, 200 and 100 points: the means of 100 fresh games, played on all cores. They
+   are found by bisection, as if means only rose from snapshot to snapshot, which they nearly do.
+
+What the time was too short for is null in the file. While it runs, the program needs neither a network nor a display.
+"""
+
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.common.emulators import emulator_speed
+from benchmarks.common.machine import describe_machine, usable_cores
+from benchmarks.common.paths import RESULTS, from_root
+from benchmarks.common.processes import benchmark_context
+from benchmarks.common.programs import command_line, make_parser
+from benchmarks.common.runs import Events, write_result
+from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games, stop
+from breakout_a3c.playing.curves import MINUTES, SCORE
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.processes.start import Context, kill_children
+from breakout_a3c.saving.agent import load_agent
+from breakout_a3c.saving.checkpoints import load_checkpoint
+
+TARGETS = (400, 300, 200, 100)  # in the order in which they are searched
+SNAPSHOT_SECONDS = 10.0
+LOOK_SECONDS = 2.0
+# The training ends once its score has been so high for so long.
+ENOUGH_SCORE, ENOUGH_SECONDS = 430, 30.0
+EMULATOR_SECONDS, EMULATOR_FRACTION = 10.0, 0.05  # at most, the latter of the whole time
+TRAINING_FRACTION = 0.6  # of the whole time that is over when the training ends
+RESERVE_SECONDS = 10.0  # at the end, to write the result and to end every process
+FIRST_PROTOCOL_SEED = 3000  # of the evaluations, one a snapshot
+MAX_ACTOR_LEARNERS = 512  # of train.py
+METHOD = (
+    "bisection over the snapshots, as if their means only rose; minutes are those of the first snapshot whose mean of "
+    "100 games reaches the score, null where it is not known: it lies after not_by and at or before reached_by"
+)
+EVALUATION_FACTS = ("mean", "standard_error", "truncated_games", "seed")
+
+
+class OutOfTime(BaseException):
+    """The time is over; no ``except Exception`` on the way takes it for something else."""
+
+
+class TimeBudget:
+    """The time that the program may take, from the start of its process.
+
+    Args:
+        seconds: The whole of it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._began: float = time.monotonic() - (time.time() - psutil.Process().create_time())
+
+    def used(self) -> float:
+        """Return the seconds since the process started."""
+        return time.monotonic() - self._began
+
+    @contextmanager
+    def hard_stop(self, reserve: float) -> Iterator[None]:
+        """Leave the ``with`` block when no more than ``reserve`` seconds are left, wherever it is."""
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            raise OutOfTime
+
+        before = signal.signal(signal.SIGALRM, leave)
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, self.seconds - reserve - self.used()))
+        try:
+            with suppress(OutOfTime):
+                yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def train(training: Training, actor_learners: int, budget: TimeBudget) -> str:
+    """Run the default training; return why it ended."""
+    log = training.folder / "train.log"
+    arguments = [
+        "--threads", str(actor_learners), "--checkpoint-minutes", f"{SNAPSHOT_SECONDS / 60:.4f}",
+        "--keep-checkpoints", "1000", "--eval-minutes", "0",
+    ]  # fmt: skip
+    process = training.start(arguments, log=log)
+    try:
+        reason = wait_for_end(process, Events(training.curves), TRAINING_FRACTION * budget.seconds - budget.used())
+    except BaseException:
+        process.kill()  # its actor-learners end with it
+        process.wait()
+        raise
+    code = stop(process)
+    if code not in (0, STOPPED_BY_SIGTERM):
+        reason = f"failure with code {code}: {log.read_text()[-1000:]}"
+    return reason
+
+
+def wait_for_end(process: "subprocess.Popen[bytes]", events: Events, seconds: float) -> str:
+    """Wait until a training has ended, has learned enough, or has taken so long; return which."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            return "time"
+        time.sleep(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+        events.reload()
+        if learned_enough(events):
+            return "score"
+    return "its last step"
+
+
+def learned_enough(events: Events) -> bool:
+    """Return whether the score of the training games has been high enough for long enough."""
+    curve = events.series(SCORE)
+    if not len(curve.times) or curve.times[-1] - curve.times[0] < ENOUGH_SECONDS:
+        return False
+    return bool(curve.values[curve.times >= curve.times[-1] - ENOUGH_SECONDS].min() >= ENOUGH_SCORE)
+
+
+def training_facts(events: Events, bare_steps_per_second: float) -> dict[str, Any]:
+    """Return what the curves of a training tell of its speed; None where it was too short."""
+    clock, staleness = events.series(MINUTES), events.series("async/staleness_updates")
+    if not len(clock.steps):
+        return {}
+    minutes, steps = clock.values, clock.steps
+    speed = float(steps[-1] / minutes[-1] / 60)
+    score = events.series(SCORE).values
+    return {
+        "minutes": round(float(minutes[-1]), 2),
+        "steps": round(float(steps[-1])),
+        "steps_per_second": round(speed),
+        "steps_per_second_of_first_minute": round(np.interp(1, minutes, steps) / 60) if minutes[-1] >= 1 else None,
+        "fraction_of_bare_emulator": round(speed / bare_steps_per_second, 3),
+        "staleness_updates": round(float(staleness.values.mean()), 2) if len(staleness.values) else None,
+        "score_of_last_100_games": round(float(score[-1]), 1) if len(score) else None,
+    }
+
+
+@dataclass
+class Search:
+    """The first snapshots that reach a score.
+
+    Args:
+        training_scores: Of each snapshot, the score of the training games by then.
+        play: Plays the games of a snapshot, given its index; returns their mean.
+        means: What is known so far, by index.
+    """
+
+    training_scores: list[float]
+    play: Callable[[int], float]
+    means: dict[int, float] = field(default_factory=dict)
+
+    def bracket(self, target: float) -> tuple[int, int | None]:
+        """Return the last snapshot known to be below ``target`` and the first known to reach it; -1, None: nothing."""
+        reached = [index for index, mean in self.means.items() if mean >= target]
+        first = min(reached) if reached else None
+        below = [index for index in self.means if first is None or index < first]
+        return max(below, default=-1), first
+
+    def find(self, target: float) -> None:
+        """Play until it is known which snapshot is the first to reach ``target``, or that none does."""
+        if not self.training_scores:
+            return
+        last = len(self.training_scores) - 1
+        # Some agents fall a little at the end: the second try is the one that trained best.
+        for index in (last, int(np.argmax(self.training_scores))):
+            if self.bracket(target)[1] is None:
+                self._know(index)
+        low, high = self.bracket(target)
+        while high is not None and high - low > 1:
+            self._know((low + high) // 2)
+            low, high = self.bracket(target)
+
+    def _know(self, index: int) -> None:
+        if index not in self.means:
+            self.means[index] = self.play(index)
+
+
+def evaluate(context: Context, paths: list[Path], result: dict[str, Any]) -> None:
+    """Search the targets among the snapshots; ``result`` holds what is known, whenever this is broken off."""
+    snapshots = [load_checkpoint(path) for path in paths]
+    minutes = [round(snapshot.minutes, 2) for snapshot in snapshots]
+    evaluated: list[dict[str, Any]] = result["evaluated"]
+
+    def play(index: int) -> float:
+        began = time.monotonic()
+        facts = play_games(context, load_agent(paths[index]), Protocol(seed=FIRST_PROTOCOL_SEED + index))
+        row = {"minutes": minutes[index], "steps": snapshots[index].steps}
+        row |= {key: facts[key] for key in EVALUATION_FACTS} | {"seconds": round(time.monotonic() - began, 1)}
+        evaluated.append(row)
+        evaluated.sort(key=lambda row: float(row["minutes"]))
+        mean = float(facts["mean"])
+        print(f"snapshot of {minutes[index]} minutes: {mean:.1f}", flush=True)
+        return mean
+
+    scores = [fmean(snapshot.recent_returns) if snapshot.recent_returns else 0.0 for snapshot in snapshots]
+    search = Search(scores, play)
+    try:
+        for target in TARGETS:
+            search.find(target)
+        result["searched_to_the_end"] = True
+    finally:
+        result["minutes_to"] = {str(target): time_to(*search.bracket(target), minutes) for target in TARGETS}
+
+
+def time_to(below: int, first: int | None, minutes: list[float]) -> dict[str, float | None]:
+    """Return the minutes to a score as far as they are known, from the snapshots that enclose it."""
+    return {
+        "minutes": minutes[first] if first is not None and first - below == 1 else None,
+        "not_by": minutes[below] if below >= 0 else None,
+        "reached_by": minutes[first] if first is not None else None,
+    }
+
+
+def measure(folder: Path, budget: TimeBudget, result: dict[str, Any]) -> None:
+    """Do everything, and write what is found into ``result`` as soon as it is known."""
+    cores = result["cores"]
+    context = benchmark_context()
+    seconds = min(EMULATOR_SECONDS, EMULATOR_FRACTION * budget.seconds)
+    bare = emulator_speed(context, seconds, processes=cores)
+    result["bare_emulator_steps_per_second"] = round(bare)
+    training = Training(folder, "large-machine")
+    result["actor_learners"] = min(cores, MAX_ACTOR_LEARNERS)
+    result["training_ended_by"] = train(training, result["actor_learners"], budget)
+    result["training"] = training_facts(Events(training.curves), bare)
+    snapshots = training.snapshots()
+    result["snapshots"] = len(snapshots)
+    print(f"{result['training']}, ended by {result['training_ended_by']}; {len(snapshots)} snapshots", flush=True)
+    evaluate(context, snapshots, result)
+
+
+def main() -> None:
+    """Measure within the time, and write one file, whatever happens."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--minutes-budget", type=float, default=8.0, help="of the whole [%(default)s]")
+    output = RESULTS / "large_machine" / f"{usable_cores()}-cores.json"
+    parser.add_argument("--output", type=Path, default=output, help=f"[{from_root(output)}]")
+    options = parser.parse_args()
+    budget = TimeBudget(60 * options.minutes_budget)
+    result: dict[str, Any] = {
+        "command": command_line(),
+        "machine": describe_machine(),
+        "cores": usable_cores(),
+        "minutes_budget": options.minutes_budget,
+        "bare_emulator_steps_per_second": None,
+        "actor_learners": None,
+        "training_ended_by": None,
+        "training": None,
+        "snapshots": None,
+        "evaluated": [],
+        "minutes_to": None,
+        "searched_to_the_end": False,
+        "method": METHOD,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with budget.hard_stop(RESERVE_SECONDS):
+                measure(Path(folder), budget, result)
+        finally:
+            kill_children()
+            result["total_seconds"] = round(budget.used(), 1)
+            write_result(result, options.output)
+    print(f"{options.output}: {budget.used():.0f} s, minutes to a score: {result['minutes_to']}")
+
+
+if __name__ == "__main__":
+    main()
