@@ -1,4 +1,4 @@
-"""The programs by one name: ``python -m breakout_a3c train | play | curves | publish``."""
+"""All programs under one name: ``python -m breakout_a3c train | play | curves | publish``."""
 
 import sys
 from importlib import import_module
@@ -11,23 +11,31 @@ COMMANDS = {
     "curves": "draw the learning curves of runs into a PNG",
     "publish": "publish a checkpoint as a model",
 }
+NAME = "-m breakout_a3c"  # as the user typed it after python; messages begin with argv[0]
 
 
 def main() -> int | None:
     """Run the command that the first argument names; return its exit code."""
-    listed = "\n".join(f"  {name:<9}{purpose}" for name, purpose in COMMANDS.items())
-    usage = f"usage: python -m breakout_a3c COMMAND ...\n\n{listed}\n\nCOMMAND --help tells more."
+    sys.argv[0] = NAME
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in ("-h", "--help"):
-        print(usage)
+        print(usage())
         return 0
     if command not in COMMANDS:
-        given = f"there is no command {command!r}" if command else "no command was given"
-        print(f"breakout_a3c: {given}: give one of {', '.join(COMMANDS)}.", file=sys.stderr)
+        mistake = f"there is no command {command!r}" if command else "no command was given"
+        print(f"{NAME}: {mistake}: give one of {', '.join(COMMANDS)}.", file=sys.stderr)
         return EXIT_BAD_INPUT
-    sys.argv[:2] = [f"-m breakout_a3c {command}"]
+    sys.argv[:2] = [f"{NAME} {command}"]
     run: int | None = import_module(f"breakout_a3c.commands.{command}").main()
     return run
+
+
+def usage() -> str:
+    """Return the help text."""
+    listed = "\n".join(f"  {name:<9}{purpose}" for name, purpose in COMMANDS.items())
+    return (
+        f"usage: python {NAME} COMMAND ...\n\n{listed}\n\npython {NAME} COMMAND --help shows the options of a command."
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""Draw learning curves: ``python -m breakout_a3c curves runs/NAME``."""
+"""Draw the learning curves of runs."""
 
-import sys
 from pathlib import Path
 
 from breakout_a3c.command_line import Parser
@@ -22,5 +21,5 @@ def main() -> int:
         draw_curves(curves, options.output, options.title)
     except OSError as error:
         raise UserError(f"{options.output} cannot be written ({error.strerror}): choose another --output.") from error
-    print(options.output, file=sys.stdout)
+    print(options.output)
     return 0

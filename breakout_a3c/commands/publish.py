@@ -1,7 +1,6 @@
-"""Publish a checkpoint: ``python -m breakout_a3c publish CHECKPOINT models/NAME.safetensors``."""
+"""Publish a checkpoint as a model."""
 
 import json
-import sys
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -13,11 +12,11 @@ from breakout_a3c.saving.published import SUFFIX, save_model
 
 
 def main() -> int:
-    """Publish a checkpoint."""
+    """Publish the checkpoint named on the command line."""
     parser = Parser(description="Publish a checkpoint as a model.")
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="the file to publish, which ends in .pt")
     parser.add_argument("model", type=Path, help=f"the file to write, which ends in {SUFFIX}")
-    parser.add_argument("--evaluation", type=Path, required=True, help="what play.py CHECKPOINT --json printed")
+    parser.add_argument("--evaluation", type=Path, required=True, help="the output of play.py CHECKPOINT --json")
     options = parser.parse_args()
     if options.model.suffix != SUFFIX:
         raise UserError(f"{options.model} does not end in {SUFFIX}: give the model such a name.")
@@ -26,5 +25,5 @@ def main() -> int:
         digest = save_model(load_checkpoint(options.checkpoint), evaluation, options.model)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"the model was not written ({error}): check the paths.") from error
-    print(f"{options.model}: SHA-256 {digest}", file=sys.stdout)
+    print(f"{options.model}: SHA-256 {digest}")
     return 0
