@@ -1,4 +1,4 @@
-"""Draws learning curves into a PNG: ``python -m breakout_a3c curves runs/NAME [runs/OTHER ...]``."""
+"""Reads the learning curves of runs and draws them into a PNG."""
 
 import sys
 from dataclasses import dataclass
@@ -10,25 +10,29 @@ from numpy.typing import NDArray
 
 from breakout_a3c.errors import UserError
 
+# Tags that training/metrics.py writes. They are constants here, too: this room does not import the training.
 SCORE, EVALUATION = "rollout/ep_rew_mean", "eval/mean_reward"
 MINUTES, GAMES = "time/minutes", "rollout/games"
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One run's scores, ``(N,)`` each; what it was not told is interpolated between its reports."""
+    """The scores of one run, ``(N,)`` each; minutes and games are interpolated at the steps of the scores."""
 
     name: str
     steps: NDArray[np.float64]
     minutes: NDArray[np.float64]
     games: NDArray[np.float64]
     scores: NDArray[np.float64]  # mean raw score of the last 100 training games
-    evaluation_steps: NDArray[np.float64]
-    evaluation_scores: NDArray[np.float64]
+    evaluation_steps: NDArray[np.float64]  # (M,)
+    evaluation_scores: NDArray[np.float64]  # (M,)
 
 
 def read_curve(folder: Path) -> Curve:
-    """Read what a training wrote to ``runs/<run>``.
+    """Read the curve of one run.
+
+    Args:
+        folder: ``runs/<run>``, as a training wrote it.
 
     Raises:
         UserError: If there are no scores in ``folder``.
@@ -53,10 +57,10 @@ def read_curve(folder: Path) -> Curve:
 
 
 def read_curves(folders: list[Path]) -> list[Curve]:
-    """Read several runs; those without scores are named on stderr and left out.
+    """Read the curves of several runs; name on stderr those without scores, and leave them out.
 
     Raises:
-        UserError: If none has any.
+        UserError: If no run has scores.
     """
     curves, errors = [], []
     for folder in folders:
@@ -72,7 +76,16 @@ def read_curves(folders: list[Path]) -> list[Curve]:
 
 
 def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
-    """Draw score against minutes, agent steps and games, side by side."""
+    """Draw the score against minutes, agent steps and games, side by side.
+
+    Args:
+        curves: One a run.
+        path: The PNG to write.
+        title: Above the picture.
+
+    Raises:
+        OSError: If ``path`` cannot be written.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -101,7 +114,7 @@ def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
 
 
 def style_axis(axis: Any) -> None:
-    """Take away what carries no data."""
+    """Begin both axes at 0, and hide the lines that carry no data."""
     axis.grid(alpha=0.25)
     axis.set_xlim(left=0)
     axis.set_ylim(bottom=0)

@@ -1,4 +1,4 @@
-"""The map points at what the policy depends on."""
+"""The map has its peak at the place that the policy depends on."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from breakout_a3c.learning.networks import ActorCritic
-from breakout_a3c.playing.saliency import PLACES, STRIDE, policy_saliency, spots
+from breakout_a3c.playing.saliency import PLACES, STRIDE, place_masks, policy_saliency
 
 
 class OnePixel(nn.Module):
@@ -45,7 +45,7 @@ def test_by_hand() -> None:
     saliency = policy_saliency(OnePixel(row, column), observation)  # type: ignore[arg-type]
     blurred = cv2.GaussianBlur(observation.astype(np.float32), (0, 0), 3.0)
     index = (row // STRIDE) * PLACES + column // STRIDE
-    change = spots()[index, row, column, 0] * (blurred[row, column, -1] - observation[row, column, -1])
+    change = place_masks()[index, row, column, 0] * (blurred[row, column, -1] - observation[row, column, -1])
     assert saliency.flatten()[index] == pytest.approx(change**2, rel=1e-3)  # two logits of +- the pixel
 
 
