@@ -12,22 +12,24 @@ PACKAGE = Path(breakout_a3c.__file__).parent
 ORDER = {
     "": ["errors", "config", "presets", "command_line"],
     "processes": ["preload", "start", "pipes", "turns"],
-    "games": ["preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "batch"],
+    "games": [
+        "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",
+    ],
     "learning": [
-        "cached_layers", "networks", "advantages", "losses", "local_parameters", "shared_parameters", "rollout",
-        "step_limits", "reports", "actor_learner",
+        "cached_layers", "networks", "advantages", "losses", "local_parameters", "optimizer", "shared_parameters",
+        "rollout", "step_limits", "reports", "actor_learner",
     ],
     "saving": [
         "provenance", "files", "retired_settings", "config_file", "archive", "contents", "checkpoints",
-        "published", "agent", "run_folder",
+        "weights", "published", "agent", "run_folder",
     ],
     "playing": [
-        "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "window", "web_page",
-        "curves",
+        "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "show", "window",
+        "web_page", "report", "progress", "curves",
     ],
     "training": [
-        "plan", "averaging", "clocks", "evaluator", "statistics", "metrics", "console", "messages", "supervisor",
-        "trainer",
+        "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "console", "messages",
+        "evaluations", "supervisor", "trainer",
     ],
     "commands": ["train", "play", "curves", "publish"],
 }  # fmt: skip

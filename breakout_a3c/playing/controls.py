@@ -1,4 +1,4 @@
-"""What a person who watches has set, by the keys of the window or the buttons of the page."""
+"""The controls of a show: a viewer sets them by keys of the window or buttons of the page."""
 
 import math
 import time
@@ -9,7 +9,7 @@ from breakout_a3c.playing.scene import Scene
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, math.inf)
 NORMAL_SPEED = SPEEDS.index(1.0)
-# Command: its key in the window, and what it does.
+# Command: its key in the window, and its meaning.
 COMMANDS = {
     "pause": ("space", "pause, go on"),
     "step": (".", "one step"),
@@ -24,14 +24,15 @@ COMMANDS = {
     "help": ("h", "keys"),
     "quit": ("q", "quit"),
 }
+# Command: the field of Controls that it turns on and off.
 SWITCHES = {name: name for name in ("greedy", "saliency", "frames", "human", "help")} | {
     "pause": "paused",
     "record": "recording",
 }
 
 
-def as_it_was(scene: Scene) -> Scene:
-    """Leave a paused scene alone."""
+def unchanged(scene: Scene) -> Scene:
+    """Return a paused scene as it is."""
     return scene
 
 
@@ -40,29 +41,39 @@ class Controls:
     """The state of the show; ``press`` changes it.
 
     Args:
-        greedy: Whether the likeliest action is played, or a sampled one.
+        greedy: Play the most probable action instead of sampling one.
+        saliency: Show the places that the policy depends on.
+        frames: Show the network's input.
+        human: The viewer plays, instead of the agent.
+        held_action: The action whose key the viewer holds down; empty for none.
+        recording: Record the scenes that are played.
+        help: Show the keys.
+        paused: Show the same scene until the viewer goes on.
+        closed: The viewer has quit.
+        next_game: The viewer wants the next game.
+        refresh: Shows a paused scene as the switches are now; the player sets it.
     """
 
     greedy: bool = False
     saliency: bool = False
     frames: bool = False
     human: bool = False
-    held_action: str = ""  # what the person holds down, if ``human``
+    held_action: str = ""
     recording: bool = False
     help: bool = False
     paused: bool = False
     closed: bool = False
     next_game: bool = False
-    refresh: Callable[[Scene], Scene] = as_it_was  # shows a paused scene as the switches are now; the player sets it
+    refresh: Callable[[Scene], Scene] = unchanged
     _speed: int = NORMAL_SPEED
     _frames_due: float = 0.0
     _one_step: bool = False
 
     def press(self, command: str) -> None:
-        """Do what one of COMMANDS asks for; ignore anything else."""
+        """Carry out one of COMMANDS; ignore any other word."""
         if switch := SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
-            self.held_action = ""  # its key may be let go of while nobody listens
+            self.held_action = ""  # the release of its key may not be seen
         elif command == "step":
             self.paused = self._one_step = True
         elif command == "faster":
@@ -74,7 +85,7 @@ class Controls:
         elif command == "quit":
             self.closed = True
 
-    def shown_speed(self) -> str:
+    def speed_text(self) -> str:
         """Return the speed as text."""
         if self.paused:
             return "paused"
@@ -82,12 +93,15 @@ class Controls:
         return "as fast as it goes" if speed == math.inf else f"{speed:g}x"
 
     def advance(self, scenes: Iterator[Scene], scene: Scene, seconds: float) -> Scene | None:
-        """Play what is due in one picture's time; return the scene to show next, None when the game is over.
+        """Play the frames that are due until the next picture.
 
         Args:
             scenes: The rest of the game.
-            scene: The one that is shown.
+            scene: The scene that is shown.
             seconds: Between two pictures.
+
+        Returns:
+            The scene to show next, or None when the game is over.
         """
         if self.paused:
             if not self._one_step:

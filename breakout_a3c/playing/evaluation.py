@@ -1,6 +1,6 @@
-"""Full games by a fixed protocol: 100 games chosen by their seeds beforehand, all played out.
+"""Plays full games by a fixed protocol: 100 games, chosen beforehand by their seeds and all played out.
 
-Never the first 100 to finish, which would favour short games. Scores are raw.
+The first 100 games to finish would favour short games. Scores are raw.
 """
 
 import statistics
@@ -23,17 +23,17 @@ GAMES_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How games are played for a published score; action set and auto-FIRE are the model's own."""
+    """The rules of the games for a published score; action set and auto-FIRE are the model's own."""
 
     episodes: int = 100
-    seed: int = 0  # each has games of its own
+    seed: int = 0  # chooses the set of games
     greedy: bool = False
-    sticky: float = 0.0
-    max_noops: int = 30
-    max_episode_frames: int = 108_000
+    sticky: float = 0.0  # probability that the emulator repeats the last action
+    max_noops: int = 30  # emulator frames
+    max_episode_frames: int = 108_000  # emulator frames
 
     def game_seeds(self) -> list[int]:
-        """Return one seed a game: odd ones, where training has the even ones."""
+        """Return one seed a game; they are odd, and those of the training are even."""
         return evaluation_seeds(self.seed, self.episodes)
 
 
@@ -56,11 +56,11 @@ class EvaluationResult:
         return statistics.fmean(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that the protocol asks a report to name."""
+        """Return the scores, their statistics and the protocol; a standard error only of independent games."""
         scores = self.scores
         std = statistics.stdev(scores) if len(scores) > 1 else 0.0
         protocol = self.protocol
-        # Without sticky actions a greedy policy plays the same few games over and over.
+        # Without sticky actions, a greedy policy plays the same few games again and again.
         independent = not protocol.greedy or protocol.sticky > 0
         return {
             "episodes": len(scores),
@@ -85,9 +85,18 @@ class EvaluationResult:
 def choose_actions(
     logits: NDArray[np.float32], greedy: bool, generators: Sequence[np.random.Generator]
 ) -> NDArray[np.int64]:
-    """Choose one action a game, ``(B,)``, from logits ``(B, A)`` and each game's own random numbers.
+    """Choose one action a game.
 
-    By the Gumbel-max trick: a game is the same whatever is played beside it.
+    Sampling uses the Gumbel-max trick with the random numbers of each game alone: the other games of the batch
+    do not change a game.
+
+    Args:
+        logits: ``(B, A)`` float32.
+        greedy: Choose the most probable action instead of sampling one.
+        generators: One a game; unused if ``greedy``.
+
+    Returns:
+        ``(B,)`` int64.
     """
     if greedy:
         noise = np.zeros_like(logits)
@@ -102,17 +111,21 @@ class PlayedGame(NamedTuple):
 
     number: int  # in the protocol
     game: FinishedGame
-    actions: bytes
+    actions: bytes  # one byte an agent step
 
 
-class GamePlayer:
-    """One environment that plays the games it is given, one after another."""
+class OngoingGame:
+    """A game of an evaluation that is being played; another one can follow in the same environment.
+
+    Args:
+        environment: Plays the games, one after another.
+    """
 
     def __init__(self, environment: Game) -> None:
         self.environment = environment
 
     def begin(self, number: int, seed: int) -> None:
-        """Start game ``number`` of the evaluation."""
+        """Start game ``number`` of the protocol, which has this seed."""
         self.number = number
         self.generator = action_generator(seed)
         self.observation: NDArray[Any]
@@ -131,36 +144,43 @@ class GamePlayer:
 
 
 def play_games(
-    network: ActorCritic, options: GameOptions, protocol: Protocol, at_once: int, take: Callable[[], int | None]
+    network: ActorCritic,
+    options: GameOptions,
+    protocol: Protocol,
+    games_at_once: int,
+    next_number: Callable[[], int | None],
 ) -> Iterator[list[PlayedGame]]:
-    """Play games of ``protocol`` in one process; after each step, yield those that it ended.
+    """Play games of ``protocol`` in one process.
 
     Args:
         network: The policy.
         options: Game, actions and auto-FIRE.
-        protocol: How they are played.
-        at_once: How many share one forward pass.
-        take: Called for each game to play: its number in the protocol, or None when there is no more.
+        protocol: The rules of the games.
+        games_at_once: How many games are in one batch.
+        next_number: Returns the number of the next game in the protocol, or None when there are no more games.
+
+    Yields:
+        After each agent step, the games that it ended.
     """
     seeds = protocol.game_seeds()
-    players: list[GamePlayer] = []
-    while len(players) < at_once and (number := take()) is not None:
-        players.append(GamePlayer(make_player_environment(options, protocol)))
-        players[-1].begin(number, seeds[number])
-    while players:
-        observations = torch.from_numpy(np.stack([player.observation for player in players]))
+    games: list[OngoingGame] = []
+    while len(games) < games_at_once and (number := next_number()) is not None:
+        games.append(OngoingGame(make_evaluation_environment(options, protocol)))
+        games[-1].begin(number, seeds[number])
+    while games:
+        observations = torch.from_numpy(np.stack([game.observation for game in games]))
         with torch.no_grad():
             logits = network(observations)[0].numpy()
-        actions = choose_actions(logits, protocol.greedy, [player.generator for player in players])
+        actions = choose_actions(logits, protocol.greedy, [game.generator for game in games])
         ended = []
-        for player, action in zip(list(players), actions.tolist(), strict=True):
-            if (played := player.step(action)) is None:
+        for game, action in zip(list(games), actions.tolist(), strict=True):
+            if (played := game.step(action)) is None:
                 continue
             ended.append(played)
-            if (number := take()) is None:
-                players.remove(player)
+            if (number := next_number()) is None:
+                games.remove(game)
             else:
-                player.begin(number, seeds[number])
+                game.begin(number, seeds[number])
         yield ended
 
 
@@ -172,8 +192,8 @@ def evaluate(
     Args:
         network: The policy.
         options: Game, actions and auto-FIRE.
-        protocol: Which games, and how.
-        on_step: Called after each step.
+        protocol: The games and their rules.
+        on_step: Called after each agent step of the batch.
     """
     remaining = iter(range(protocol.episodes))
     played: list[PlayedGame] = []
@@ -191,8 +211,12 @@ def summarise(protocol: Protocol, played: Sequence[PlayedGame]) -> EvaluationRes
     return EvaluationResult(protocol, [game.game for game in ordered], distinct)
 
 
-def make_player_environment(options: GameOptions, protocol: Protocol) -> Game:
-    """Build the model's own environment under the rules of the evaluation."""
+def make_evaluation_environment(options: GameOptions, protocol: Protocol) -> Game:
+    """Build the model's own environment under the rules of the evaluation.
+
+    Raises:
+        UserError: If there is no such game.
+    """
     return make_environment(
         options,
         sticky=protocol.sticky,

@@ -1,4 +1,4 @@
-"""An evaluation spread over all cores: a process a core, each playing several games at once."""
+"""Spreads an evaluation over all cores: one process a core, and each plays several games at once."""
 
 import math
 import os
@@ -20,27 +20,27 @@ from breakout_a3c.saving.checkpoints import Checkpoint
 def evaluate_on_all_cores(
     context: Context, agent: Agent, protocol: Protocol, on_game: Callable[[list[PlayedGame]], None]
 ) -> EvaluationResult:
-    """Play the games of ``protocol``; whoever finishes one takes the next.
+    """Play the games of ``protocol``; a process that has finished one receives the next.
 
     Args:
         context: Starts the processes, which end with this one.
-        agent: Who plays.
-        protocol: Which games, and how.
-        on_game: Called after each game with all that are over so far.
+        agent: The player.
+        protocol: The games and their rules.
+        on_game: Called after each game with all games that are over.
 
     Raises:
         UserError: If a process is killed.
         RuntimeError: If a process fails, with its traceback.
     """
     cores = min(os.cpu_count() or 1, protocol.episodes)
-    at_once = min(GAMES_AT_ONCE, math.ceil(protocol.episodes / cores))
-    pipes = [start_player(context, agent.checkpoint, protocol, at_once) for _ in range(cores)]
+    games_at_once = min(GAMES_AT_ONCE, math.ceil(protocol.episodes / cores))
+    pipes = [start_evaluation_process(context, agent.checkpoint, protocol, games_at_once) for _ in range(cores)]
     remaining = iter(range(protocol.episodes))
     played: list[PlayedGame] = []
     while len(played) < protocol.episodes:
         for ready in connection.wait(pipes):
             assert isinstance(ready, Connection)
-            with kills_told():
+            with kills_reported():
                 message = ready.recv()
             if isinstance(message, str):
                 raise RuntimeError(message)
@@ -48,7 +48,7 @@ def evaluate_on_all_cores(
                 played.append(message)
                 on_game(played)
             elif message == Request.GAME:
-                with kills_told():
+                with kills_reported():
                     ready.send(next(remaining, None))
             else:
                 pipes.remove(ready)
@@ -56,45 +56,54 @@ def evaluate_on_all_cores(
 
 
 class Request(Enum):
-    """What a process that plays wants."""
+    """A request of an evaluation process."""
 
-    GAME = auto()
-    LEAVE = auto()  # it has played all that it was given
+    GAME = auto()  # send the number of the next game
+    END = auto()  # all games that it was given are over
 
 
-def start_player(context: Context, checkpoint: Checkpoint, protocol: Protocol, at_once: int) -> Connection:
-    """Start a process that plays; return the pipe to it."""
+def start_evaluation_process(
+    context: Context, checkpoint: Checkpoint, protocol: Protocol, games_at_once: int
+) -> Connection:
+    """Start a process that plays games of ``protocol``; return the pipe to it."""
     ours, theirs = Pipe()
-    start_process(context, "player", run_player, checkpoint, protocol, at_once, theirs)
+    start_process(context, "player", run_evaluation_process, checkpoint, protocol, games_at_once, theirs)
     theirs.close()
     return ours
 
 
 @contextmanager
-def kills_told() -> Iterator[None]:
-    """Turn the end of a pipe into a sentence."""
+def kills_reported() -> Iterator[None]:
+    """Raise a UserError where a pipe ends: its process was killed."""
     try:
         yield
     except (EOFError, OSError) as error:
         raise UserError("a process that played the games was killed: start the evaluation again.") from error
 
 
-def run_player(checkpoint: Checkpoint, protocol: Protocol, at_once: int, pipe: Connection) -> None:
-    """Ask for games, play them, tell how they ended, until there is no more."""
+def run_evaluation_process(checkpoint: Checkpoint, protocol: Protocol, games_at_once: int, pipe: Connection) -> None:
+    """Ask for games, play them and send them back, until there are no more.
 
-    def take() -> int | None:
+    Args:
+        checkpoint: The player.
+        protocol: The games and their rules.
+        games_at_once: How many games are in one batch.
+        pipe: To the process that evaluates; it receives each Request and PlayedGame, or a traceback.
+    """
+
+    def request_number() -> int | None:
         pipe.send(Request.GAME)
         number: int | None = pipe.recv()
         return number
 
     try:
         agent = build_agent(checkpoint, Path(checkpoint.run))
-        for ended in play_games(agent.network, checkpoint.config.game, protocol, at_once, take):
+        for ended in play_games(agent.network, checkpoint.config.game, protocol, games_at_once, request_number):
             for played in ended:
                 pipe.send(played)
-        pipe.send(Request.LEAVE)
+        pipe.send(Request.END)
     except (EOFError, OSError):
-        pass  # who wanted to know is gone
+        pass  # the process at the other end is gone
     except Exception:
-        with suppress(OSError):  # another one may have told of the same error before
+        with suppress(OSError):  # the other end may be gone after the same error in another process
             pipe.send(traceback.format_exc())

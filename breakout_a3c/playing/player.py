@@ -1,4 +1,4 @@
-"""A trained agent at play: the games of the evaluation, one after another, frame by frame."""
+"""Plays the games of an evaluation frame by frame, for displays and recordings."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.seeds import action_generator
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.playing.controls import Controls
-from breakout_a3c.playing.evaluation import Protocol, choose_actions, make_player_environment
+from breakout_a3c.playing.evaluation import Protocol, choose_actions, make_evaluation_environment
 from breakout_a3c.playing.saliency import policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
@@ -23,10 +23,10 @@ NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
 
 
 class FilmedEmulator:
-    """An emulator that keeps the screen of each frame it plays, 4 of them in one agent step.
+    """An emulator that keeps the screen of each frame: 4 frames in one agent step.
 
     Args:
-        ale: The emulator that does the work.
+        ale: The emulator that plays the frames.
     """
 
     def __init__(self, ale: ale_py.ALEInterface) -> None:
@@ -37,7 +37,7 @@ class FilmedEmulator:
         return getattr(self._ale, name)
 
     def act(self, action: ale_py.Action) -> float:
-        """Play one frame."""
+        """Play one frame; return its reward."""
         reward = self._ale.act(action)
         self._screens.append(self._ale.getScreenRGB())
         return reward
@@ -49,9 +49,9 @@ class FilmedEmulator:
 
 
 def film(environment: gymnasium.Env[Any, Any]) -> Callable[[], list[Picture]]:
-    """Return a function that gives the screens since its last call.
+    """Return a function that returns the screens since its last call.
 
-    They are all frames of an Atari game, and the last one of any other environment.
+    The screens of an Atari game are those of all frames; any other environment has its last screen alone.
     """
     if isinstance(environment, AtariGame):
         emulator = FilmedEmulator(environment.ale)
@@ -64,10 +64,15 @@ class Player:
     """An agent that plays the games of a protocol: game ``i`` is the evaluation's game ``i``.
 
     Args:
-        network: Who plays.
+        network: The policy.
         options: The game, as the network was trained on it.
-        protocol: Which games, and how.
-        controls: What a person who watches may set meanwhile; else all is as the protocol says.
+        protocol: The games and their rules.
+        controls: Set by the viewer meanwhile; without controls, the protocol alone decides.
+
+    Attributes:
+        action_names: One an action.
+        frames_per_second: The game's own speed.
+        scores: Of the games that were played to their end.
     """
 
     def __init__(
@@ -77,62 +82,78 @@ class Player:
         self._title = options.name.replace("_", " ")
         self._controls = controls or Controls(greedy=protocol.greedy)
         self._controls.refresh = self._refresh
-        self._observation: Any = None  # what the scene that is shown was chosen from
+        self._observation: Any = None  # from which the shown scene's action was chosen
         self._seeds = protocol.game_seeds()
-        self._environment = make_player_environment(options, protocol)
+        self._environment = make_evaluation_environment(options, protocol)
         self._take_screens = film(self._environment)
         self.action_names = self._environment.action_names
         self.frames_per_second = self._environment.frames_per_second
-        self.scores: list[float] = []  # of the games played to their end
+        self.scores: list[float] = []
 
     def play(self, game: int) -> Iterator[Scene]:
-        """Play game number ``game`` of the protocol and yield each of its frames.
+        """Play one game and yield each of its frames.
 
-        The policy and the value in a scene are those that chose the action which the scene shows;
-        score and lives are those after it.
+        Policy and value of a scene belong to the observation before its action; score and lives are those after it.
+
+        Args:
+            game: Its number in the protocol.
         """
         seed = self._seeds[game]
         generator = action_generator(seed)
         observation, _ = self._environment.reset(seed=seed)
-        self._take_screens()  # the no-op frames: the agent has not begun
+        self._take_screens()  # those of the no-op frames, before the agent's first step
         last_score = self.scores[-1] if self.scores else None
-        values_seen: deque[float] = deque(maxlen=VALUES_SHOWN)
+        values: deque[float] = deque(maxlen=VALUES_SHOWN)
         score, step, game_over = 0.0, 0, False
         while not game_over:
-            with torch.no_grad():
-                logits, values = self._network(torch.from_numpy(observation[np.newaxis]))
-            values_seen.append(values.item())
-            self._observation = observation
-            scene = Scene(
-                screen=NO_SCREEN,
-                title=self._title,
-                game=game + 1,
-                score=score,
-                lives=None,
-                step=step + 1,
-                action_names=self.action_names,
-                probabilities=logits[0].softmax(dim=0).numpy(),
-                action=self._choose(logits, generator),
-                value=values_seen[-1],
-                last_score=last_score,
-                values=tuple(values_seen),
-                mode=self._mode(),
-                **self._insight(observation),
-            )
+            step += 1
+            decision = self._decide(observation, generator, values)
+            scene = replace(decision, game=game + 1, step=step, last_score=last_score)
             observation, reward, terminated, truncated, info = self._environment.step(scene.action)
-            score, step, game_over = score + float(reward), step + 1, terminated or truncated
+            score, game_over = score + float(reward), terminated or truncated
             if game_over:
                 self.scores.append(score)
             for screen in self._take_screens():
                 yield replace(scene, screen=screen, score=score, lives=info.get("lives"))
 
+    def _decide(self, observation: Any, generator: np.random.Generator, values: deque[float]) -> Scene:
+        """Choose an action.
+
+        Args:
+            observation: The input of the network.
+            generator: The random numbers of this game.
+            values: The value estimates of the last steps; this one is appended.
+
+        Returns:
+            A scene with the policy, the action and the values; its other fields are placeholders.
+        """
+        with torch.no_grad():
+            logits, estimates = self._network(torch.from_numpy(observation[np.newaxis]))
+        values.append(estimates.item())
+        self._observation = observation
+        return Scene(
+            screen=NO_SCREEN,
+            title=self._title,
+            game=0,
+            score=0.0,
+            lives=None,
+            step=0,
+            action_names=self.action_names,
+            probabilities=logits[0].softmax(dim=0).numpy(),
+            action=self._choose(logits, generator),
+            value=values[-1],
+            values=tuple(values),
+            mode=self._mode(),
+            **self._network_view(observation),
+        )
+
     def _choose(self, logits: torch.Tensor, generator: np.random.Generator) -> int:
-        """Return the action that the policy chooses, or the person who plays."""
+        """Return the action of the policy, or of the viewer who plays."""
         controls = self._controls
         action = int(choose_actions(logits.numpy(), controls.greedy, [generator])[0])
         if not controls.human:
             return action
-        # UP serves where it has no other meaning, and FIRE stands for NOOP where there is none.
+        # UP means FIRE in a game without UP; FIRE stands for NOOP in a game without it.
         wanted = (controls.held_action, "FIRE" if controls.held_action == "UP" else "NOOP", "NOOP", "FIRE")
         return next((self.action_names.index(name) for name in wanted if name in self.action_names), action)
 
@@ -146,10 +167,10 @@ class Player:
         wanted = self._mode(), self._controls.frames, self._controls.saliency
         if wanted == (scene.mode, scene.observation is not None, scene.saliency is not None):
             return scene
-        return replace(scene, mode=self._mode(), **self._insight(self._observation))
+        return replace(scene, mode=self._mode(), **self._network_view(self._observation))
 
-    def _insight(self, observation: Any) -> dict[str, Any]:
-        """Return what is to be shown of the network's sight; only pictures have any."""
+    def _network_view(self, observation: Any) -> dict[str, Any]:
+        """Return the fields of a scene for the network's input and its saliency; only pictures have them."""
         if observation.ndim != 3:
             return {}
         return {

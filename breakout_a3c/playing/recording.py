@@ -1,4 +1,4 @@
-"""Games as a video or an animated picture, streamed into ffmpeg: memory does not grow with them."""
+"""Records games as a video or a GIF, streamed into ffmpeg: memory does not grow with their length."""
 
 import itertools
 import math
@@ -11,21 +11,22 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import imageio_ffmpeg
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.controls import Controls
-from breakout_a3c.playing.scene import PICTURE_HEIGHT, Picture, Scene, draw, draw_screen
+from breakout_a3c.playing.scene import PICTURE_HEIGHT, Picture, Scene, draw_scene, draw_screen
 
 Writer = Generator[None, Picture | None, None]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How pictures become a file."""
+    """The encoding of a recording."""
 
-    max_height: int  # of a picture
+    max_height: int  # of a picture, in pixels
     max_frames_per_second: int
     codec: str
     pixel_format: str
@@ -37,11 +38,11 @@ FORMATS = {
         max_height=PICTURE_HEIGHT,
         max_frames_per_second=60,
         codec="libx264",
-        pixel_format="yuv420p",  # what browsers and phones play
+        pixel_format="yuv420p",  # browsers and phones play it
         output_options=("-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"),
     ),
-    # One palette for the whole file, or each picture would be stored whole; ffmpeg makes it from the
-    # first five seconds, as it keeps in memory what the palette is made from.
+    # One palette for the whole file: with a palette of its own, each picture would be stored whole. ffmpeg makes
+    # it from the first five seconds, because it keeps in memory all pictures that the palette is made from.
     ".gif": Format(
         max_height=PICTURE_HEIGHT // 2,
         max_frames_per_second=20,
@@ -81,10 +82,10 @@ def record(scenes: Iterable[Scene], path: Path, frames_per_second: int, with_pan
         with_panel: Draw the panel beside the screen.
 
     Returns:
-        How many seconds it lasts.
+        The length in seconds.
 
     Raises:
-        UserError: If it cannot be written.
+        UserError: If ``path`` cannot be written.
     """
     recorder = Recorder(path, frames_per_second, with_panel)
     try:
@@ -96,7 +97,7 @@ def record(scenes: Iterable[Scene], path: Path, frames_per_second: int, with_pan
 
 
 class Recorder:
-    """A recording that grows scene by scene; the file is there once it is finished.
+    """A recording that grows scene by scene; ``finish`` gives the file its name.
 
     Args:
         path: Ends in ``.mp4`` or ``.gif``.
@@ -104,17 +105,17 @@ class Recorder:
         with_panel: Draw the panel beside the screen.
 
     Raises:
-        UserError: If it cannot be written; from ``add`` and ``finish``, too.
+        UserError: If ``path`` cannot be written; ``add`` and ``finish`` raise it, too.
     """
 
     def __init__(self, path: Path, frames_per_second: int, with_panel: bool = True) -> None:
         check_target(path)
         self.path = path
         self._target = FORMATS[path.suffix.lower()]
-        self._draw = draw if with_panel else draw_screen
+        self._draw = draw_scene if with_panel else draw_screen
         self._stride = math.ceil(frames_per_second / self._target.max_frames_per_second)
         self._frames_per_second = frames_per_second / self._stride
-        # Absolute: in a:b.mp4, ffmpeg would take a: for a protocol.
+        # Absolute: ffmpeg would read the a: of a:b.mp4 as a protocol.
         self._temporary = path.absolute().with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
         self._writer: Writer | None = None
         self._scenes = self._pictures = 0
@@ -123,7 +124,7 @@ class Recorder:
         """Write one scene, unless the format takes fewer pictures a second."""
         if self._scenes % self._stride == 0:
             picture = self._draw(scene, self._target.max_height)
-            with interrupts_held(), recording_errors(self.path):
+            with interrupts_delayed(), recording_errors(self.path):
                 if self._writer is None:
                     self._writer = open_writer(picture, self._temporary, self._target, self._frames_per_second)
                 self._writer.send(picture)
@@ -131,8 +132,8 @@ class Recorder:
         self._scenes += 1
 
     def finish(self) -> float:
-        """Close the file and give it its name; return how many seconds it lasts."""
-        with interrupts_held(), recording_errors(self.path):
+        """Close the file and give it its name; return its length in seconds."""
+        with interrupts_delayed(), recording_errors(self.path):
             if self._writer is not None:
                 self._writer.close()
             if imageio_ffmpeg.count_frames_and_secs(str(self._temporary))[0] != self._pictures:
@@ -141,7 +142,7 @@ class Recorder:
         return self._pictures / self._frames_per_second
 
     def discard(self) -> None:
-        """Leave nothing behind of a recording that is not finished."""
+        """Remove the file of a recording that is not finished."""
         if self._writer is not None:
             with suppress(OSError):
                 self._writer.close()
@@ -149,10 +150,12 @@ class Recorder:
 
 
 class RecordingOnDemand:
-    """Records what passes while the person who watches wants it; the show goes on where that fails.
+    """Records scenes while the viewer wants it; the show goes on after an error. A context manager.
+
+    Files go to the current folder.
 
     Args:
-        controls: Say when; files go to the current folder.
+        controls: Tell whether to record.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -162,8 +165,16 @@ class RecordingOnDemand:
         self.errors: list[UserError] = []
         self._notice = ""
 
+    def __enter__(self) -> "RecordingOnDemand":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.finish()
+
     def watch(self, scenes: Iterable[Scene], frames_per_second: int) -> Iterator[Scene]:
-        """Yield ``scenes``; record them at the game's own speed, however fast they are shown."""
+        """Yield ``scenes``; record them at the game's own speed, even if they are shown at another."""
         for scene in scenes:
             if self._controls.recording:
                 self._record(scene, frames_per_second)
@@ -172,27 +183,27 @@ class RecordingOnDemand:
             yield scene
 
     def notice(self) -> str:
-        """Return in a few words what is being recorded, or was."""
+        """Return the state of the recording in a few words; empty if there was none."""
         return "recording" if self._controls.recording else self._notice
 
     def finish(self) -> None:
         """Close the file that is being written, if there is one."""
         if self._recorder is not None:
-            with self._failures():
+            with self._errors_kept():
                 self._recorder.finish()
                 self.finished.append(self._recorder.path)
                 self._notice = f"recorded {self._recorder.path}"
             self._recorder = None
 
     def _record(self, scene: Scene, frames_per_second: int) -> None:
-        with self._failures():
+        with self._errors_kept():
             if self._recorder is None:
-                self._recorder = Recorder(new_name(scene.title), frames_per_second)
+                self._recorder = Recorder(unused_path(scene.title), frames_per_second)
             self._recorder.add(scene)
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """Keep the error of a recording that fails, and leave nothing of it behind."""
+    def _errors_kept(self) -> Iterator[None]:
+        """Keep the error of a recording that fails, and remove its file."""
         try:
             yield
         except UserError as error:
@@ -203,26 +214,26 @@ class RecordingOnDemand:
                 self._recorder = None
 
 
-def new_name(title: str) -> Path:
-    """Return a name for a recording of now that no file has."""
+def unused_path(title: str) -> Path:
+    """Return a path for a recording that starts now; no file has it."""
     stem = f"{title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
     return next(path for name in names if not (path := Path(f"{name}.mp4")).exists())
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Let a Ctrl-C wait for the block's end: in the middle of a picture it would cost the whole recording."""
+def interrupts_delayed() -> Iterator[None]:
+    """Delay a Ctrl-C until the block's end: within a picture it would destroy the whole recording."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # which no signal interrupts
+        yield  # signals interrupt the main thread alone
         return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    delayed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: delayed.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if held:
+    if delayed:
         signal.raise_signal(signal.SIGINT)
 
 
@@ -231,13 +242,13 @@ def recording_errors(path: Path) -> Iterator[None]:
     """Turn an error of the disk or of ffmpeg into one sentence."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # RuntimeError is what imageio_ffmpeg says of a file cut short
+    except (OSError, RuntimeError) as error:  # imageio_ffmpeg raises RuntimeError for an incomplete file
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} could not be written ({reason}): is the disk full?") from error
 
 
 def open_writer(picture: Picture, path: Path, target: Format, frames_per_second: float) -> Writer:
-    """Start ffmpeg for pictures of the size of ``picture``."""
+    """Start ffmpeg for pictures of the size of ``picture``; the writer takes them by ``send``."""
     height, width, _ = picture.shape
     writer: Writer = imageio_ffmpeg.write_frames(
         str(path),
@@ -246,7 +257,7 @@ def open_writer(picture: Picture, path: Path, target: Format, frames_per_second:
         codec=target.codec,
         pix_fmt_out=target.pixel_format,
         quality=None,  # it would set another -crf
-        macro_block_size=2,  # what yuv420p needs; the default would enlarge the picture
+        macro_block_size=2,  # yuv420p needs it; the default would enlarge the picture
         ffmpeg_log_level="error",
         output_params=list(target.output_options),
     )

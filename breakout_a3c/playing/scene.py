@@ -1,4 +1,4 @@
-"""One screen of a game and a panel beside it as one picture, for the window and the recordings."""
+"""Draws one screen of a game and a panel beside it as one picture, for displays and recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ BAR: Color = (88, 110, 170)
 CHOSEN: Color = (240, 170, 70)
 SALIENT: Color = (70, 170, 255)
 SALIENCY_OPACITY = 0.75
-SMALLEST_PEAK = 0.02  # of a saliency map that is shown at full strength
+SMALLEST_PEAK = 0.02  # of a saliency map; a lower one is tinted less
 VALUES_SHOWN = 150  # steps
 OBSERVATION_HEIGHT = 120
 REGULAR, BOLD = 400, 700
@@ -31,7 +31,7 @@ FONT = cv2.FontFace("sans")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one picture shows."""
+    """The content of one picture."""
 
     screen: Picture
     title: str
@@ -41,15 +41,15 @@ class Scene:
     step: int  # agent steps of this game
     action_names: Sequence[str]
     probabilities: NDArray[np.float32]  # (A,)
-    action: int  # the one chosen
+    action: int  # index of the chosen one
     value: float  # the network's estimate of the discounted rewards to come
     last_score: float | None = None  # of the game before
     values: Sequence[float] = ()  # the estimates of the last steps, oldest first
-    observation: NDArray[np.uint8] | None = None  # (84, 84, 4), to be shown beside the game
-    saliency: NDArray[np.float32] | None = None  # (N, N) from 0 up, to be laid over it
-    mode: str = ""  # who plays, if it is not the sampled policy
+    observation: NDArray[np.uint8] | None = None  # (84, 84, 4), shown beside the game
+    saliency: NDArray[np.float32] | None = None  # (N, N), at least 0, laid over the screen
+    mode: str = ""  # the viewer or the greedy policy; empty for the sampled policy
     speed: str = ""
-    help: Sequence[tuple[str, str]] = ()  # keys and what they do, in place of the policy
+    help: Sequence[tuple[str, str]] = ()  # keys and their meaning, shown in place of the policy
     footer: str = ""
 
 
@@ -65,7 +65,7 @@ class Panel:
         return round(length * self._unit)
 
     def text(self, text: str, x: float, baseline: float, size: float, color: Color, weight: int = REGULAR) -> None:
-        """Write ``text`` from ``x`` on."""
+        """Write ``text``, which begins at ``x``."""
         place = self._pixels(x), self._pixels(baseline)
         cv2.putText(self.canvas, text, place, color, FONT, self._pixels(size), weight)
 
@@ -79,7 +79,7 @@ class Panel:
         cv2.polylines(self.canvas, [np.rint(points * self._unit).astype(np.int32)], False, color, 1, cv2.LINE_AA)
 
     def picture(self, picture: Picture, x: float, y: float, width: float, height: float) -> None:
-        """Draw a picture, shrunk or enlarged to the given size, as far as it fits."""
+        """Draw a picture, resized to ``width`` and ``height``; leave out the rows below the canvas."""
         shown = cv2.resize(picture, (self._pixels(width), self._pixels(height)), interpolation=cv2.INTER_AREA)
         top, left = self._pixels(y), self._pixels(x)
         shown = shown[: max(0, self.canvas.shape[0] - top)]
@@ -92,22 +92,25 @@ class Panel:
         self.canvas[rows, columns] = color
 
 
-def draw(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
+def draw_scene(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
     """Draw the screen and the panel to its right.
 
     Args:
-        scene: What to show.
-        height: At most so many pixels high; the screen is enlarged by a whole number.
+        scene: The content.
+        height: Maximum in pixels; the screen is enlarged by a whole number.
+
+    Returns:
+        ``(height, width, 3)`` RGB, at most ``height`` high, unless the screen itself is higher.
     """
     screen = draw_screen(scene, height)
     return np.hstack((screen, draw_panel(scene, screen.shape[0])))
 
 
 def draw_screen(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:
-    """Draw the screen alone, enlarged with sharp pixels, and what is to be laid over it; see ``draw``."""
+    """Draw the screen alone, enlarged with sharp pixels, and the saliency over it; see ``draw_scene``."""
     scale = max(1, height // scene.screen.shape[0])
-    # Laid over before it is enlarged: a sixteenth of the pixels.
-    screen = scene.screen if scene.saliency is None else lay_over(scene.screen, scene.saliency)
+    # Tinted before it is enlarged: a sixteenth of the pixels.
+    screen = scene.screen if scene.saliency is None else overlay_saliency(scene.screen, scene.saliency)
     return np.asarray(cv2.resize(screen, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
@@ -127,8 +130,8 @@ def draw_panel(scene: Scene, height: int) -> Picture:
     return panel.canvas
 
 
-def lay_over(screen: Picture, saliency: NDArray[np.float32]) -> Picture:
-    """Return the screen, tinted where the map is high; a map without a peak leaves it as it is."""
+def overlay_saliency(screen: Picture, saliency: NDArray[np.float32]) -> Picture:
+    """Return the screen, tinted where the map is high; a map without a peak does not change it."""
     height, width, _ = screen.shape
     peak = max(float(saliency.max()), SMALLEST_PEAK)
     strength = cv2.resize(saliency / peak, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -138,7 +141,7 @@ def lay_over(screen: Picture, saliency: NDArray[np.float32]) -> Picture:
 
 
 def draw_score(panel: Panel, scene: Scene) -> float:
-    """Draw the game's name and the score; return where they end."""
+    """Draw the game's name and the score; return the y of their end."""
     panel.text(scene.title.upper(), MARGIN, 58, 20, BRIGHT, BOLD)
     panel.text("score", MARGIN, 100, 20, MUTED)
     panel.text(f"{scene.score:,.0f}", MARGIN, 166, 72, BRIGHT, BOLD)
@@ -146,7 +149,7 @@ def draw_score(panel: Panel, scene: Scene) -> float:
 
 
 def draw_rows(panel: Panel, scene: Scene, y: float) -> float:
-    """Draw a line for each number, below ``y``; return where they end."""
+    """Draw a line for each number, below ``y``; return the y of their end."""
     rows = {
         "lives": "" if scene.lives is None else str(scene.lives),
         "game": str(scene.game),
@@ -165,7 +168,7 @@ def draw_rows(panel: Panel, scene: Scene, y: float) -> float:
 
 
 def draw_values(panel: Panel, values: Sequence[float], y: float) -> float:
-    """Draw the value estimates of the last steps as a curve, below ``y``; return where it ends."""
+    """Draw the value estimates of the last steps as a curve, below ``y``; return the y of its end."""
     height, width = 74.0, PANEL_WIDTH - 2 * MARGIN
     panel.box(MARGIN, y + 12, width, height, FIELD)
     if len(values) > 1:
@@ -178,7 +181,7 @@ def draw_values(panel: Panel, values: Sequence[float], y: float) -> float:
 
 
 def draw_policy(panel: Panel, scene: Scene, y: float) -> float:
-    """Draw the probability of each action as a bar, below ``y``; return where they end."""
+    """Draw the probability of each action as a bar, below ``y``; return the y of their end."""
     y += ROW
     panel.text("policy", MARGIN, y, 20, MUTED)
     y += 6
@@ -205,7 +208,7 @@ def draw_observation(panel: Panel, observation: NDArray[np.uint8], y: float) -> 
 
 
 def draw_help(panel: Panel, keys: Sequence[tuple[str, str]], y: float) -> None:
-    """Draw what each key does, below ``y``."""
+    """Draw the keys and their meaning, below ``y``."""
     for key, meaning in keys:
         panel.text(key, MARGIN, y, 18, CHOSEN)
         panel.text(meaning, MARGIN + 74, y, 18, BRIGHT)

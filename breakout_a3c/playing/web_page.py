@@ -1,14 +1,13 @@
-"""The same picture on a page in a browser, for a machine without a display: live, with buttons.
+"""The page: a display for games in a browser, with buttons, for a machine without a screen.
 
-The page is served to this machine alone: it listens on 127.0.0.1, and refuses requests for another host
-or from another site's page.
+It serves this machine alone: it listens on 127.0.0.1, and refuses requests for another host or from the page
+of another site.
 """
 
+import math
 import socket
 import threading
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from types import TracebackType
 
 import cv2
@@ -19,14 +18,17 @@ from werkzeug.wrappers import Request, Response
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.controls import COMMANDS, Controls
-from breakout_a3c.playing.recording import RecordingOnDemand
-from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw
+from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw_scene
+from breakout_a3c.playing.show import Pacer
 
 HOST = "127.0.0.1"
-PICTURES_PER_SECOND = 30
+MAX_PICTURES_PER_SECOND = 30
+PICTURE_SECONDS = 1 / MAX_PICTURES_PER_SECOND
+# A picture may come so early: without this, jitter would put off every second one by a frame of the game.
+EARLY_SECONDS = PICTURE_SECONDS / 4
 BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "record")
 BOUNDARY = b"picture"
-OWN_SITES = ("same-origin", "none")  # none: typed by the user
+OWN_SITES = ("same-origin", "none")  # of Sec-Fetch-Site; none: the user typed the address
 SECURITY = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -60,36 +62,37 @@ for (const button of document.querySelectorAll("button"))
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Writes no line for each request."""
+    """Answers requests without a log."""
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class Page:
-    """The page; a context manager with the ``show`` of the window.
+    """The page; a context manager that serves it.
 
     Args:
-        controls: What its buttons set.
+        controls: Set by its buttons.
         port: Of this machine; 0 for a free one.
 
     Raises:
-        UserError: If the port cannot be had.
+        UserError: If the port is not available.
     """
 
     def __init__(self, controls: Controls, port: int) -> None:
         self._controls = controls
-        self.recordings = RecordingOnDemand(controls)
+        self._pacer = Pacer()
+        self._picture_due = -math.inf
         self._picture = b""
         self._new_picture = threading.Condition()
-        # Bound here, as werkzeug would print its own words about a port in use and end the program.
+        # Bound here: for a port in use, werkzeug would print its own message and end the program.
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))
         except OSError as error:
             raise UserError(
-                f"the port {port} cannot be had ({error.strerror}): give another one, such as --serve {port + 1}."
+                f"the port {port} is not available ({error.strerror}): give another one, such as --serve {port + 1}."
             ) from error
         self._socket.listen()
         self._server = make_server(
@@ -105,38 +108,30 @@ class Page:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._controls.closed = True
-        self.recordings.finish()
         with self._new_picture:
             self._new_picture.notify_all()
         self._server.shutdown()
         self._server.server_close()
         self._socket.close()
 
-    def show(self, scenes: Iterator[Scene], frames_per_second: int) -> bool:
-        """Show one game until it is over or the user wants the next; return whether to go on."""
-        controls = self._controls
-        controls.next_game = False
-        recorded = self.recordings.watch(scenes, frames_per_second)
-        scene = next(recorded, None)
-        seconds = 1 / frames_per_second
-        shown_at = 0.0
-        due = time.monotonic()
-        while scene is not None and not controls.closed and not controls.next_game:
-            if time.monotonic() - shown_at >= 1 / PICTURES_PER_SECOND:
-                shown_at = time.monotonic()
-                self._publish(scene)
-            scene = controls.advance(recorded, scene, seconds)
-            due = max(due + seconds, time.monotonic() - seconds)  # what is late is not caught up with a rush
-            time.sleep(max(0.0, due - time.monotonic()))
-        return not controls.closed
-
-    def _publish(self, scene: Scene) -> None:
-        shown = replace(scene, speed=self._controls.shown_speed(), footer=self.recordings.notice())
-        picture = draw(shown, PICTURE_HEIGHT)
+    def draw(self, scene: Scene) -> None:
+        """Send a scene to the browsers, unless the next picture is not due yet."""
+        now = self._pacer.clock()
+        if now < self._picture_due - EARLY_SECONDS:
+            return
+        self._picture_due = max(self._picture_due, now) + PICTURE_SECONDS
+        picture = draw_scene(scene, PICTURE_HEIGHT)
         _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
         with self._new_picture:
             self._picture = encoded.tobytes()
             self._new_picture.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until the next scene is due; after a delay, scenes do not come in a rush."""
+        self._pacer.wait(seconds, max_late_seconds=seconds)
+
+    def handle_input(self) -> None:
+        """Do nothing: the threads that answer requests press the buttons."""
 
     def _answer(self, environment: dict[str, object], start_response: object) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
@@ -152,7 +147,7 @@ class Page:
         return answer
 
     def _check_origin(self, request: Request) -> None:
-        """Refuse another host's name for this machine, and whatever other sites' pages ask for."""
+        """Refuse another host's name for this machine, and requests from the pages of other sites."""
         hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
         foreign = (origin and origin not in {f"http://{host}" for host in hosts}) or site not in OWN_SITES
@@ -170,7 +165,7 @@ class Page:
         return Response(status=204)
 
     def _stream(self) -> Response:
-        """Send each new picture in place of the last one, which browsers show as a film."""
+        """Send each new picture in place of the last one; browsers show that as a film."""
         return Response(self._pictures(), mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
 
     def _pictures(self) -> Iterator[bytes]:

@@ -1,8 +1,7 @@
-"""A window that shows games at their own speed, or as fast as they go."""
+"""The window: a display for games, driven by keys."""
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,8 +11,8 @@ import pygame
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.controls import COMMANDS, Controls
-from breakout_a3c.playing.recording import RecordingOnDemand
-from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw
+from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw_scene
+from breakout_a3c.playing.show import Pacer
 
 NAMED_KEYS = {"space": pygame.K_SPACE, "up": pygame.K_UP, "down": pygame.K_DOWN}
 KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMANDS.items()} | {
@@ -21,7 +20,8 @@ KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMAN
 }
 ARROWS = {pygame.K_LEFT: "LEFT", pygame.K_RIGHT: "RIGHT", pygame.K_UP: "UP", pygame.K_DOWN: "DOWN"}
 HELP = tuple(COMMANDS.values())
-MAX_LATE_SECONDS = 0.1  # what is made up for
+FOOTER = "h: keys"
+MAX_LATE_SECONDS = 0.1  # lateness that later pictures make good
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 INVISIBLE_DRIVERS = ("dummy", "offscreen")
 
@@ -30,7 +30,7 @@ class Window:
     """The window; a context manager.
 
     Args:
-        controls: What its keys set.
+        controls: Set by its keys.
 
     Raises:
         UserError: If there is no display.
@@ -43,8 +43,7 @@ class Window:
         # The desktop's own bars need room, too.
         self._max_height = min(PICTURE_HEIGHT, round(0.85 * desktop_height))
         self._controls = controls
-        self._picture_due = time.monotonic()
-        self.recordings = RecordingOnDemand(controls)
+        self._pacer = Pacer()
 
     def __enter__(self) -> "Window":
         return self
@@ -52,43 +51,12 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.recordings.finish()
         pygame.display.quit()
 
-    def show(self, scenes: Iterator[Scene], frames_per_second: int) -> bool:
-        """Show one game until it is over or the user wants the next.
-
-        Args:
-            scenes: The frames of the game.
-            frames_per_second: The game's own speed.
-
-        Returns:
-            Whether the window is still open.
-        """
-        controls = self._controls
-        controls.next_game = False
-        recorded = self.recordings.watch(scenes, frames_per_second)
-        scene = next(recorded, None)
-        while scene is not None and not controls.closed and not controls.next_game:
-            self._draw(scene)
-            self._wait(1 / frames_per_second)
-            for event in pygame.event.get():
-                self._handle(event)
-            scene = controls.advance(recorded, scene, 1 / frames_per_second)
-        return not controls.closed
-
-    def _wait(self, seconds: float) -> None:
-        """Sleep until ``seconds`` after the picture before; pictures after a late one come sooner."""
-        now = time.monotonic()
-        self._picture_due = max(self._picture_due + seconds, now - MAX_LATE_SECONDS)
-        time.sleep(max(0.0, self._picture_due - now))
-
-    def _draw(self, scene: Scene) -> None:
-        controls = self._controls
-        footer = self.recordings.notice() or "h: keys"
-        keys = HELP if controls.help else ()
-        shown = replace(scene, speed=controls.shown_speed(), footer=footer, help=keys)
-        picture = draw(shown, self._max_height)
+    def draw(self, scene: Scene) -> None:
+        """Show a scene."""
+        shown = replace(scene, footer=scene.footer or FOOTER, help=HELP if self._controls.help else ())
+        picture = draw_scene(shown, self._max_height)
         size = picture.shape[1], picture.shape[0]
         surface = pygame.display.get_surface()
         if surface is None:
@@ -97,6 +65,15 @@ class Window:
         surface.blit(pygame.image.frombuffer(picture.data, size, "RGB"), (0, 0))
         pygame.display.set_caption(f"{scene.title}: score {scene.score:,.0f}")
         pygame.display.flip()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until the next picture is due; pictures after a late one come sooner."""
+        self._pacer.wait(seconds, MAX_LATE_SECONDS)
+
+    def handle_input(self) -> None:
+        """Set the controls by the keys that were pressed and released."""
+        for event in pygame.event.get():
+            self._handle(event)
 
     def _handle(self, event: pygame.event.Event) -> None:
         controls = self._controls
@@ -118,9 +95,9 @@ def check_display() -> None:
     """Open the display.
 
     Raises:
-        pygame.error: If there is none that anyone can see.
+        pygame.error: If there is no visible one.
     """
-    # Asked first, as SDL's own search for a display writes to stderr.
+    # Before SDL's own search for a display, which writes to stderr.
     if sys.platform == "linux" and not any(os.environ.get(name) for name in DISPLAYS):
         raise pygame.error("neither DISPLAY nor WAYLAND_DISPLAY is set")
     pygame.display.init()

@@ -1,4 +1,4 @@
-"""What keys and buttons set, without a window or a page."""
+"""The controls, without a window or a page."""
 
 import itertools
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def test_one_step_plays_to_the_first_frame_of_the_next_and_stays_there() -> None
     third = controls.advance(game, second, 1 / 60)
     assert third is not None
     assert third.step == 3
-    assert controls.shown_speed() == "paused"
+    assert controls.speed_text() == "paused"
 
 
 @pytest.mark.parametrize(("presses", "frames"), [(["slower"], 50), ([], 100), (["faster"], 200)])
@@ -87,10 +87,10 @@ def test_speeds_end_at_both_ends() -> None:
     controls = Controls()
     for _ in range(2 * len(SPEEDS)):
         controls.press("slower")
-    assert controls.shown_speed() == "0.25x"
+    assert controls.speed_text() == "0.25x"
     for _ in range(2 * len(SPEEDS)):
         controls.press("faster")
-    assert controls.shown_speed() == "as fast as it goes"
+    assert controls.speed_text() == "as fast as it goes"
 
 
 def test_the_end_of_the_game_is_told_at_every_speed() -> None:

@@ -1,4 +1,4 @@
-"""The protocol: games chosen by their seeds and all played out, whatever is played beside them."""
+"""The protocol: games chosen by their seeds and all played out, no matter which games are in the same batch."""
 
 import math
 from dataclasses import replace
@@ -12,13 +12,13 @@ import torch
 from breakout_a3c.config import GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.games.make import make_environment
-from breakout_a3c.games.seeds import training_seeds
+from breakout_a3c.games.seeds import action_generator, training_seeds
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.playing import evaluation
-from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, action_generator, choose_actions, evaluate
+from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, choose_actions, evaluate
 from breakout_a3c.presets import PRESETS
 
-CONFIG = PRESETS["breakout"].replace(precision="float32")
+GAME = PRESETS["breakout"].game
 EPISODES = 6
 
 
@@ -29,12 +29,12 @@ def make_network() -> ActorCritic:
 
 @cache
 def sampled() -> EvaluationResult:
-    return evaluate(make_network(), CONFIG, Protocol(episodes=EPISODES))
+    return evaluate(make_network(), GAME, Protocol(episodes=EPISODES))
 
 
 @cache
 def greedy() -> EvaluationResult:
-    return evaluate(make_network(), CONFIG, Protocol(episodes=10, greedy=True))
+    return evaluate(make_network(), GAME, Protocol(episodes=10, greedy=True))
 
 
 def test_seeds_are_odd_and_distinct_and_the_emulator_can_hold_them() -> None:
@@ -51,14 +51,14 @@ def test_seeds_are_disjoint_from_training() -> None:
 @pytest.mark.parametrize("at_once", [1, 5])
 def test_results_do_not_depend_on_how_many_are_played_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "GAMES_AT_ONCE", at_once)
-    assert evaluate(make_network(), CONFIG, Protocol(episodes=EPISODES)) == sampled()
+    assert evaluate(make_network(), GAME, Protocol(episodes=EPISODES)) == sampled()
 
 
 def test_games_stand_in_the_order_of_their_seeds() -> None:
     """Each is played here by itself, from its own seed; short ones do not come first."""
     network, games = make_network(), []
     for seed in Protocol(episodes=EPISODES).game_seeds():
-        environment, generator = make_environment(CONFIG.game), action_generator(seed)
+        environment, generator = make_environment(GAME), action_generator(seed)
         observation, _ = environment.reset(seed=seed)
         score, length, terminated = 0.0, 0, False
         while not terminated:
@@ -74,11 +74,11 @@ def test_games_stand_in_the_order_of_their_seeds() -> None:
 
 
 def test_more_games_begin_with_the_same_games() -> None:
-    assert evaluate(make_network(), CONFIG, Protocol(episodes=2)).games == sampled().games[:2]
+    assert evaluate(make_network(), GAME, Protocol(episodes=2)).games == sampled().games[:2]
 
 
 def test_another_seed_has_other_games() -> None:
-    assert evaluate(make_network(), CONFIG, Protocol(episodes=2, seed=1)).games != sampled().games[:2]
+    assert evaluate(make_network(), GAME, Protocol(episodes=2, seed=1)).games != sampled().games[:2]
 
 
 def test_every_game_is_played_out_for_its_raw_score() -> None:
@@ -90,9 +90,9 @@ def test_every_game_is_played_out_for_its_raw_score() -> None:
     assert result.distinct_games == EPISODES
 
 
-def test_who_waits_is_told_of_every_step() -> None:
+def test_on_step_is_called_after_every_step() -> None:
     steps = []
-    evaluate(make_network(), CONFIG, Protocol(episodes=2), lambda: steps.append(1))
+    evaluate(make_network(), GAME, Protocol(episodes=2), lambda: steps.append(1))
     assert len(steps) == max(game.episode_length for game in sampled().games[:2])
 
 
@@ -104,16 +104,16 @@ def test_greedy_without_sticky_plays_few_games_and_has_no_standard_error() -> No
     assert result.to_dict()["policy"] == "greedy"
 
 
-def test_a_game_is_truncated_at_the_cap_and_said_so() -> None:
-    result = evaluate(make_network(), CONFIG, Protocol(episodes=2, max_episode_frames=100))
+def test_a_game_is_truncated_at_the_cap_and_counted() -> None:
+    result = evaluate(make_network(), GAME, Protocol(episodes=2, max_episode_frames=100))
     assert result.to_dict()["truncated_games"] == 2
     assert max(result.to_dict()["lengths"]) <= 25
 
 
 def test_the_cap_and_stickiness_are_the_protocols_not_the_trainings() -> None:
-    config = CONFIG.replace(max_episode_frames=100, max_noops=0, sticky=1.0)
-    assert evaluate(make_network(), config, Protocol(episodes=2)).games == sampled().games[:2]
-    sticky = evaluate(make_network(), CONFIG, Protocol(episodes=2, sticky=0.25))
+    options = replace(GAME, max_episode_frames=100, max_noops=0, sticky=1.0)
+    assert evaluate(make_network(), options, Protocol(episodes=2)).games == sampled().games[:2]
+    sticky = evaluate(make_network(), GAME, Protocol(episodes=2, sticky=0.25))
     assert sticky.games != sampled().games[:2]
 
 

@@ -19,7 +19,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.playing.evaluation import Protocol
 from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.recording import Recorder, check_target, record
-from breakout_a3c.playing.scene import Scene, draw
+from breakout_a3c.playing.scene import Scene, draw_scene
 from breakout_a3c.saving.agent import load_agent
 
 FRAMES = 90
@@ -49,7 +49,7 @@ def test_a_video_has_every_frame_and_the_game_moves_in_it(scenes: list[Scene], t
     assert facts["codec"] == "h264"
     assert facts["pix_fmt"].startswith("yuv420p")
     for index in (0, FRAMES // 2, FRAMES - 1):
-        drawn = draw(scenes[index])
+        drawn = draw_scene(scenes[index])
         assert frames[index].shape == drawn.shape
         # Lossy, and with a quarter of the colours' resolution.
         assert np.abs(frames[index].astype(int) - drawn).mean() < 4
@@ -101,7 +101,7 @@ def test_a_gif_is_small_and_loops_and_the_game_moves_in_it(scenes: list[Scene], 
         assert gif.n_frames == FRAMES // GIF_STRIDE
         first, last = (frame_of(gif, index) for index in (0, gif.n_frames - 1))
     for frame, scene in ((first, scenes[0]), (last, scenes[FRAMES - GIF_STRIDE])):
-        drawn = draw(scene, 420)
+        drawn = draw_scene(scene, 420)
         assert frame.shape == drawn.shape
         assert np.abs(frame.astype(int) - drawn).mean() < 1
     assert not np.array_equal(first[200:380, 20:300], last[200:380, 20:300]), "the ball stands still"

@@ -1,4 +1,4 @@
-"""The picture: sharp pixels, and a panel that says what the scene says."""
+"""The picture: sharp pixels, and a panel that shows each field of the scene."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from breakout_a3c.playing.scene import BAR, CHOSEN, MARGIN, PICTURE_HEIGHT, TROUGH, Color, Picture, Scene, draw
+from breakout_a3c.playing.scene import BAR, CHOSEN, MARGIN, PICTURE_HEIGHT, TROUGH, Color, Picture, Scene, draw_scene
 
 SCREEN = np.random.default_rng(0).integers(0, 256, (210, 160, 3), np.uint8)
 SCENE = Scene(
@@ -24,7 +24,7 @@ SCENE = Scene(
 
 
 def panel(scene: Scene) -> NDArray[np.uint8]:
-    return draw(scene)[:, 4 * 160 :]
+    return draw_scene(scene)[:, 4 * 160 :]
 
 
 def bar_width(scene: Scene, color: Color) -> int:
@@ -42,14 +42,14 @@ def count_bars(scene: Scene) -> int:
 
 
 def test_the_screen_is_enlarged_with_sharp_pixels() -> None:
-    assert np.array_equal(draw(SCENE)[:, : 4 * 160], SCREEN.repeat(4, axis=0).repeat(4, axis=1))
+    assert np.array_equal(draw_scene(SCENE)[:, : 4 * 160], SCREEN.repeat(4, axis=0).repeat(4, axis=1))
 
 
 @pytest.mark.parametrize("screen", [(210, 160), (250, 160), (400, 600)])
 @pytest.mark.parametrize("height", [1, 420, 653, 840])
 def test_a_picture_is_as_high_as_allowed_and_even_as_video_wants_it(screen: tuple[int, int], height: int) -> None:
     scale = max(1, height // screen[0])
-    picture = draw(replace(SCENE, screen=np.zeros((*screen, 3), np.uint8)), height)
+    picture = draw_scene(replace(SCENE, screen=np.zeros((*screen, 3), np.uint8)), height)
     assert picture.shape[0] == scale * screen[0]
     assert picture.shape[1] > scale * screen[1]
     assert picture.shape[1] % 2 == 0
@@ -57,7 +57,7 @@ def test_a_picture_is_as_high_as_allowed_and_even_as_video_wants_it(screen: tupl
 
 def test_drawing_changes_nothing_and_depends_on_the_scene_alone() -> None:
     before = SCREEN.copy()
-    assert np.array_equal(draw(SCENE), draw(SCENE))
+    assert np.array_equal(draw_scene(SCENE), draw_scene(SCENE))
     assert np.array_equal(SCREEN, before)
 
 
@@ -128,7 +128,7 @@ def test_a_map_without_a_peak_tints_nothing() -> None:
 
 def game_part(scene: Scene) -> Picture:
     """Return the picture without its panel."""
-    picture = draw(scene)
+    picture = draw_scene(scene)
     return picture[:, : scene.screen.shape[1] * picture.shape[0] // scene.screen.shape[0]]
 
 

@@ -1,4 +1,4 @@
-"""The page: what it shows, what its buttons do, and whom it answers."""
+"""The page: its picture, its buttons, and the requests that it refuses."""
 
 import http.client
 import itertools
@@ -18,9 +18,13 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 
 from breakout_a3c.errors import UserError
+from breakout_a3c.playing import web_page
 from breakout_a3c.playing.controls import Controls
-from breakout_a3c.playing.scene import draw
-from breakout_a3c.playing.web_page import BUTTONS, Page
+from breakout_a3c.playing.recording import RecordingOnDemand
+from breakout_a3c.playing.scene import draw_scene
+from breakout_a3c.playing.show import Pacer, show_game
+from breakout_a3c.playing.web_page import BUTTONS, MAX_PICTURES_PER_SECOND, Page
+from tests.playing.test_show import FakeTime
 from tests.playing.test_window import SCENE
 from tests.programs.test_train import wait_for
 
@@ -33,7 +37,8 @@ def page() -> Iterator[tuple[Page, Controls]]:
     """A page that shows one scene over and over."""
     controls = Controls()
     with Page(controls, 0) as page:
-        showing = threading.Thread(target=page.show, args=(itertools.repeat(SCENE), 60))
+        show = (page, itertools.repeat(SCENE), 60, controls, RecordingOnDemand(controls))
+        showing = threading.Thread(target=show_game, args=show)
         showing.start()
         yield page, controls
         controls.closed = True
@@ -60,9 +65,35 @@ def test_the_stream_shows_the_picture(page: tuple[Page, Controls]) -> None:
     answer.readline()
     encoded = answer.read(int(line.split(b":")[1]))
     shown = cv2.cvtColor(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    drawn = draw(SCENE)
+    drawn = draw_scene(SCENE)
     assert shown.shape == drawn.shape
     assert np.abs(shown.astype(int) - drawn).mean() < 5, "JPEG, and the speed is shown beside it"
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.003], ids=["exact sleep", "sleep that varies"])
+@pytest.mark.parametrize(("frames_per_second", "drawn"), [(25, 25), (50, 25), (60, 30), (1000, 30)])
+def test_at_most_30_pictures_a_second_are_drawn(
+    frames_per_second: int, drawn: int, jitter: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MAX_PICTURES_PER_SECOND == 30
+    time, controls, pictures = FakeTime(), Controls(), []
+    lateness = itertools.cycle((0.0, jitter, jitter / 3))
+    monkeypatch.setattr(web_page, "draw_scene", lambda scene, height: pictures.append(time.now) or scene.screen)
+    with Page(controls, 0) as page:
+        page._pacer = Pacer(time.clock, lambda seconds: time.sleep(seconds + next(lateness)))
+        two_seconds = itertools.repeat(SCENE, 2 * frames_per_second)
+        assert show_game(page, two_seconds, frames_per_second, controls, RecordingOnDemand(controls))
+    assert len(pictures) / time.now == pytest.approx(drawn, abs=1)
+
+
+def test_after_a_delay_scenes_do_not_come_in_a_rush() -> None:
+    time = FakeTime()
+    with Page(Controls(), 0) as page:
+        page._pacer = Pacer(time.clock, time.sleep)
+        time.now += 5.0
+        for _ in range(10):
+            page.wait(0.02)
+    assert time.now == pytest.approx(5.0 + 8 * 0.02), "one scene is made good, no more"
 
 
 def test_buttons_press(page: tuple[Page, Controls]) -> None:

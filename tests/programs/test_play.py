@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,9 @@ from breakout_a3c.commands import play
 from breakout_a3c.playing.controls import Controls
 from breakout_a3c.playing.evaluation import Protocol, evaluate
 from breakout_a3c.playing.player import Player
+from breakout_a3c.playing.recording import RecordingOnDemand
+from breakout_a3c.playing.report import TABLE
+from breakout_a3c.playing.show import show_game
 from breakout_a3c.playing.window import Window
 from breakout_a3c.saving.agent import load_agent
 
@@ -66,7 +68,7 @@ def test_the_table_names_the_protocol(checkpoint_path: Path) -> None:
     done = run(checkpoint_path, "--episodes", 2, "--greedy", "--seed", 3)
     assert done.returncode == 0, done.stderr
     rows = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
-    assert set(rows) == set(play.TABLE)
+    assert set(rows) == set(TABLE)
     assert rows["steps trained"] == "12,345"
     assert rows["actions"] == "FIRE, RIGHT, LEFT"
     assert rows["policy"] == "greedy"
@@ -83,8 +85,8 @@ def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkp
     assert not {"auto-FIRE", "no-ops", "sticky", "frame cap"} & set(rows)
 
 
-def test_a_recorded_beginning_leaves_nothing_to_complain_of(checkpoint_path: Path, tmp_path: Path) -> None:
-    """The emulator's bindings would list on stderr what still lives when Python ends."""
+def test_a_recorded_beginning_prints_nothing_on_stderr(checkpoint_path: Path, tmp_path: Path) -> None:
+    """The emulator's bindings list on stderr the objects that are alive when Python ends."""
     done = run(checkpoint_path, "--record", tmp_path / "game.gif", "--seconds", 1)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -154,10 +156,16 @@ def test_without_checkpoints_the_published_model_plays(tmp_path: Path, monkeypat
 
 
 def test_help_names_what_there_is_and_needs_no_torch() -> None:
-    program = "import sys, play; assert not {'torch', 'cv2', 'pygame'} & set(sys.modules), 'heavy imports'"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
-    done = run("--help")
-    assert done.returncode == 0
+    program = (
+        "import sys, runpy\n"
+        "sys.argv = ['play.py', '--help']\n"
+        "try:\n"
+        "    runpy.run_path('play.py', run_name='__main__')\n"
+        "finally:\n"
+        "    assert not {'torch', 'cv2', 'pygame', 'numpy'} & set(sys.modules), 'heavy imports'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     assert all(name in done.stdout for name in ("--render", "--record", "--episodes", "--json", "--greedy", "--sticky"))
 
 
@@ -193,15 +201,17 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     agent = load_agent(checkpoint_path)
     player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1, max_episode_frames=1000))
-    with Window(Controls()) as window:
+    controls = Controls()
+    with Window(controls) as window:
         for _ in range(3):
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_UP))
-        assert window.show(player.play(0), player.frames_per_second)
+        recordings = RecordingOnDemand(controls)
+        assert show_game(window, player.play(0), player.frames_per_second, controls, recordings)
     assert len(player.scores) == 1
 
 
 @pytest.mark.parametrize(("held", "played"), [("RIGHT", 1), ("LEFT", 2), ("", 0), ("UP", 0)])
-def test_a_person_can_take_over_and_give_back(checkpoint_path: Path, held: str, played: int) -> None:
+def test_the_viewer_can_take_over_and_give_back(checkpoint_path: Path, held: str, played: int) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
     player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
     alone = [scene.action for scene in itertools.islice(player.play(0), 240)]
@@ -226,7 +236,7 @@ def test_greedy_can_be_switched_while_it_plays(checkpoint_path: Path) -> None:
     assert scenes[0].mode == "greedy policy"
 
 
-def test_what_the_network_sees_is_shown_when_asked_for(checkpoint_path: Path) -> None:
+def test_the_input_of_the_network_is_shown_on_demand(checkpoint_path: Path) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
     game = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls).play(0)
     plain = next(game)
@@ -256,16 +266,3 @@ def test_a_paused_picture_shows_what_is_switched_on(checkpoint_path: Path) -> No
     assert paused.advance(game, shown, 1 / 60) is shown, "and is not worked out again"
     paused.frames = paused.saliency = paused.greedy = False
     assert paused.advance(game, shown, 1 / 60) == plain
-
-
-def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(play, "PROGRESS_SECONDS", 0.05)
-    show = play.progress_lines("evaluating", 10)
-    until = time.monotonic() + 0.12
-    while time.monotonic() < until:
-        show(3, "mean 1.5")
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == "evaluating: 3 of 10 games, mean 1.5\n" * 2

@@ -1,0 +1,84 @@
+"""The report of an evaluation: its facts, its table and its sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from breakout_a3c.games.batch import FinishedGame
+from breakout_a3c.playing.evaluation import EvaluationResult, Protocol
+from breakout_a3c.playing.report import EMULATOR_FACTS, TABLE, evaluation_facts, scores_sentence, table_lines
+from breakout_a3c.saving.agent import load_agent
+
+
+def make_result(**rules: float) -> EvaluationResult:
+    games = [FinishedGame(1200.0, 50, truncated=False), FinishedGame(1300.0, 70, truncated=True)]
+    return EvaluationResult(Protocol(episodes=2, **rules), games, distinct_games=1)
+
+
+def rows(facts: dict[str, object]) -> dict[str, str]:
+    return {line[:16].strip(): line[16:] for line in table_lines(facts)}
+
+
+def test_the_facts_are_those_of_the_model_and_of_the_protocol(checkpoint_path: Path) -> None:
+    result = make_result(seed=7, sticky=0.25)
+    facts = evaluation_facts(Path("some/model.pt"), load_agent(checkpoint_path), result)
+    own = {
+        "model": "some/model.pt",
+        "game": "breakout",
+        "steps": 12_345,
+        "action_names": ("FIRE", "RIGHT", "LEFT"),
+        "auto_fire": True,
+        "frame_skip": 4,
+    }
+    assert facts == own | result.to_dict()
+
+
+def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
+    facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), make_result())
+    assert rows(facts) == {
+        "model": "model.pt",
+        "game": "breakout",
+        "steps trained": "12,345",
+        "actions": "FIRE, RIGHT, LEFT",
+        "auto-FIRE": "yes",
+        "frame skip": "4",
+        "no-ops": "1 to 30 frames",
+        "sticky": "0",
+        "frame cap": "108,000",
+        "policy": "sampled",
+        "seed": "0",
+        "games": "2",
+        "mean": "1,250.0",
+        "std": "70.7",
+        "standard error": "50.0",
+        "median": "1,250.0",
+        "min": "1,200",
+        "max": "1,300",
+        "truncated games": "1",
+        "distinct games": "1",
+    }
+
+
+def test_games_that_are_not_independent_have_a_reason_in_place_of_the_standard_error(checkpoint_path: Path) -> None:
+    facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), make_result(greedy=True))
+    assert rows(facts)["standard error"] == "- (greedy games without sticky actions are not independent)"
+
+
+def test_cartpole_has_no_facts_of_an_emulator(cartpole_checkpoint_path: Path) -> None:
+    facts = evaluation_facts(Path("model.pt"), load_agent(cartpole_checkpoint_path), make_result())
+    assert {name for name, value in facts.items() if value is None} == set(EMULATOR_FACTS)
+    absent = {name for name, (key, _) in TABLE.items() if key in EMULATOR_FACTS}
+    assert set(rows(facts)) == set(TABLE) - absent
+    assert rows(facts)["actions"] == "LEFT, RIGHT"
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        ([], "No game was played to its end."),
+        ([864.0], "1 game, score 864"),
+        ([1.0, 1234.0], "2 games, score 1, 1,234"),
+    ],
+)
+def test_a_sentence_names_the_scores(scores: list[float], sentence: str) -> None:
+    assert scores_sentence(scores) == sentence
