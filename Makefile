@@ -5,12 +5,12 @@ SEED ?= $(shell date +%s)
 MINUTES ?= 10
 BIN := .venv/bin
 
-.PHONY: help train play test test-all torture check curves bench compare clean
+.PHONY: help train play test test-all torture check curves bench compare large-machine results pictures clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/pyvenv.cfg:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer, or give PYTHON=/path/to/python3." >&2; exit 2; }
@@ -50,10 +50,19 @@ torture: .venv/installed-dev ## Kill it, damage its files, fill its disk, for 10
 	TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/torture
 
 bench: .venv/installed ## Measure the speed beside the bare emulator's
-	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python -m benchmarks.speed.throughput
 
-compare: .venv/installed ## Train with every method, and draw them side by side
-	$(BIN)/python benchmarks/compare.py
+compare: .venv/installed ## Train with every method on CartPole, and draw them side by side
+	$(BIN)/python -m benchmarks.learning.compare
+
+large-machine: .venv/installed ## Measure what many cores bring, in under eight minutes
+	$(BIN)/python -m benchmarks.speed.large_machine
+
+results: .venv/installed ## Write the tables of the results into the pages
+	$(BIN)/python -m benchmarks.results_tables --write
+
+pictures: .venv/installed ## Take all pictures of the pages again
+	docs/make_pictures.sh
 
 clean: ## Remove the virtual environment and caches; checkpoints and runs stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -9,7 +9,7 @@ from pathlib import Path
 def program_name() -> str:
     """Return how this program was called, such as ``python -m benchmarks.speed.throughput``."""
     spec = sys.modules["__main__"].__spec__
-    return f"python -m {spec.name}" if spec else f"python {Path(sys.argv[0]).name}"
+    return f"python -m {spec.name.removesuffix('.__main__')}" if spec else f"python {Path(sys.argv[0]).name}"
 
 
 def command_line() -> str:

@@ -85,12 +85,10 @@ def band(runs: list[Run], x: str) -> tuple[Array, Array, Array, Array]:
 def draw(game: str, methods: dict[str, list[Run]], path: Path) -> None:
     """Draw score against minutes and against steps: the mean of the seeds, and from the lowest to the highest."""
     y_label = "score: mean of the last 100 games"
-    with two_charts(path, ("minutes", "agent steps"), y_label, size=(12, 5)) as axes:
+    with two_charts(path, ("minutes", "agent steps"), y_label, size=(12, 5), logarithmic_from=1000) as axes:
         for axis, x in zip(axes, ("minutes", "steps"), strict=True):
             for name, runs in methods.items():
                 draw_band(axis, *band(runs, x), name)
-        axes[1].set_xscale("log")
-        axes[1].set_xlim(left=1000)
         figure = axes[0].figure
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         seeds = len(next(iter(methods.values())))

@@ -17,7 +17,6 @@ from benchmarks.common.programs import add_draw_option, make_parser
 from benchmarks.common.runs import read_log, read_result, write_result
 from benchmarks.common.trainings import play_games
 from benchmarks.learning import time_to_score
-from breakout_a3c.playing.curves import style_axis
 from breakout_a3c.playing.evaluation import Protocol
 from breakout_a3c.processes.start import Context
 from breakout_a3c.saving.agent import load_agent
@@ -51,7 +50,6 @@ def draw(logs: dict[str, list[Path]], path: Path) -> None:
                 curve = read_log(log)
                 for axis, x in zip(axes, (curve.minutes, curve.steps / 1e6), strict=True):
                     axis.plot(x, curve.scores, color=f"C{number}", label="_" * (seed > 0) + name, linewidth=1.2)
-                    style_axis(axis)
         axes[0].legend(frameon=False)
 
 

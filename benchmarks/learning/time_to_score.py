@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.drawing import BY_MINUTES_AND_STEPS, draw_band, score_ticks, two_charts
+from benchmarks.common.drawing import BY_MINUTES_AND_STEPS, draw_band, two_charts
 from benchmarks.common.emulators import emulator_speed
 from benchmarks.common.machine import describe_machine
 from benchmarks.common.paths import RESULTS, WORK, from_root
@@ -154,7 +154,7 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
             )
             for axis, x in zip(axes, (minutes, steps / 1e6), strict=True):
                 draw_band(axis, x, means, means - errors, means + errors, f"seed {result['seed']}", ".-")
-                score_ticks(axis, TARGETS)
+                axis.set_yticks((0, *TARGETS))
         axes[0].legend(frameon=False)
 
 
