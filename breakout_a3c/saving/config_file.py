@@ -42,7 +42,10 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
     for group, table in read_tables(path).items():
         if not isinstance(table, dict):
             raise UserError(f"{path}: {group!r:.50} stands outside of a table: write it below a line such as [game].")
-        settings |= {name: None if value == NONE else value for name, value in table.items()}
+        for name, value in table.items():
+            if name in SETTINGS and SETTINGS[name][0] != group:
+                raise UserError(f"{path}: {name} stands in [{group:.50}]: move it to [{SETTINGS[name][0]}].")
+            settings[name] = None if value == NONE else value
     for name, value in settings.items():
         if not may_be_setting(value):
             raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see python train.py --help.")

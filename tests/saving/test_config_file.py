@@ -124,3 +124,9 @@ def test_missing_folder_and_large(path: Path) -> None:
     assert "cannot be read (Is a directory)" in refusal(path.parent)
     path.write_text("# comment\n" * 200_000)
     assert "is larger than any configuration" in refusal(path)
+
+
+def test_a_setting_in_another_table_is_refused(path: Path) -> None:
+    path.write_text("[game]\nthreads = 3\n")
+    with pytest.raises(UserError, match=r"threads stands in \[game\]: move it to \[learners\]\.$"):
+        read_config(path, BREAKOUT)
