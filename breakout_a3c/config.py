@@ -23,6 +23,7 @@ StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
+MAX_TEXT = 100  # characters of a setting
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")  # where trainings write, unless told otherwise
@@ -60,6 +61,13 @@ def setting_name(spec: "Field[Any]") -> str:
 def option_name(setting: str) -> str:
     """Return how a setting's option is typed."""
     return "--" + setting.replace("_", "-")
+
+
+def is_plain(value: object) -> bool:
+    """Return whether a file may hold ``value`` as a setting: a short text, a number that fits 64 bits, or None."""
+    if isinstance(value, str):
+        return len(value) < MAX_TEXT
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def check_value(spec: "Field[Any]", value: Any) -> None:
@@ -181,7 +189,7 @@ class LearnerOptions(Options):
     )
     envs: int = option(
         16,
-        "games that each learner plays at once (docs/notes/games-per-actor-learner.md); "
+        "games that each actor-learner plays at once (docs/notes/games-per-actor-learner.md); a2c: all games; "
         "1 is the paper's, where a rollout ends with the game or the life",
         low=1,
         high=8192,
@@ -328,7 +336,7 @@ class StepLimitOptions(Options):
     )
 
     @property
-    def any(self) -> bool:
+    def active(self) -> bool:
         """Whether a step is tried before it is taken."""
         return self.max_kl is not None or self.max_value_change is not None
 

@@ -213,7 +213,7 @@ def test_a_checkpoint_from_before_an_option_goes_on_without_it() -> None:
     found = from_dict(old, "old.pt")
     assert not found.network.symmetric
     assert found.step_limits.max_kl is found.step_limits.max_value_change is None
-    assert not found.step_limits.any
+    assert not found.step_limits.active
     assert found.optimizer.warmup_updates == 0
     assert found.game.life_loss_penalty == BREAKOUT.game.life_loss_penalty
 

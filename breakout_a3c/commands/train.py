@@ -31,7 +31,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="a config.toml whose settings replace those of the preset"
     )
-    parser.add_argument("--run", help="name of the run's folders [preset and time]")
+    parser.add_argument("--run", help="name of the run's folders [preset or game, and time]")
     parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
     parser.add_argument(
         "--init-from", type=Path, metavar="MODEL", help="start a new run from the weights of a model or a checkpoint"
@@ -56,7 +56,7 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
     from breakout_a3c.saving.contents import RUN_NAME
     from breakout_a3c.training.plan import TrainingPlan
 
-    name = config.game.name if options.config else options.preset
+    name = options.preset or (config.game.name if options.config else DEFAULT_PRESET)
     run = options.run or f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not RUN_NAME.fullmatch(run):
         raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
@@ -111,12 +111,11 @@ def main() -> int:
     for name in ("init_from", "run", "preset", "config"):
         if options.resume and getattr(options, name):
             raise UserError(f"--resume goes on with a run as it is: leave out --{name.replace('_', '-')}.")
-    options.preset = options.preset or DEFAULT_PRESET
     if options.resume:
         plan = resume_plan(options)
         context = process_context(plan.config.upkeep.start_method, PRELOAD)
     else:
-        preset = PRESETS[options.preset]
+        preset = PRESETS[options.preset or DEFAULT_PRESET]
         config = with_options(read_config(options.config, preset) if options.config else preset, options)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = process_context(config.upkeep.start_method, PRELOAD)

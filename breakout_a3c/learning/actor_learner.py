@@ -40,12 +40,12 @@ def learn(
     """
     network, collector = make_collector(config, learner_id, int(shared.updates[learner_id]), play_state)
     local = LocalParameters(network, resolve_precision(config.network.precision))
+    # The parameters that play: a copy where the step limits ask for them again, when others have moved the shared ones.
+    parameters = torch.empty_like(shared.parameters) if config.step_limits.active else shared.parameters
 
     for progress in shared.turns(learner_id):
         version = shared.total_updates()
-        # The step limits ask for these parameters again, when others have moved them.
-        parameters = shared.parameters.clone() if config.step_limits.any else shared.parameters
-        local.pull(parameters)
+        local.pull(parameters.copy_(shared.parameters))
         rollout = collector.collect(network, progress)
 
         advantages = generalised_advantages(
@@ -67,10 +67,10 @@ def learn(
         )
         measures = None
         if step is not None:
-            shared.push(step)
+            shared.push(learner_id, step)
             measures = UpdateMeasures.of_update(losses, grad_norm, change, staleness)
         games = collector.take_finished()
-        shared.count(learner_id, len(rollout), step is not None, len(games))
+        shared.count(learner_id, len(rollout), len(games))
         reports.add(measures, advantages, returns, games)
     return collector.state()
 
@@ -167,7 +167,7 @@ def step_within_limits(
     if not math.isfinite(grad_norm):
         return None, None
     step = shared.optimizer.step_for(gradient, shared.total_updates()).mul_(learning_rate)
-    if not limits.any:
+    if not limits.active:
         return step, None
     step, change = limit_step(step, parameters, local, rollout, limits)
     return step if change.finite else None, change

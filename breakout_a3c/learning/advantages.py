@@ -9,7 +9,7 @@ def generalised_advantages(
 ) -> Tensor:
     """Estimate how much better each action was than the policy's average.
 
-    ``delta_t = r_t + gamma V(s_{t+1}) - V(s_t)`` and ``A_t = delta_t + gamma lambda A_{t+1}``, cut
+    ``delta_t = r_t + gamma V(s_{t+1}) - V(s_t)`` and ``A_t = delta_t + gamma lambda A_{t+1}`` up to
     where a game ends. With lambda 1, ``A_t + V(s_t)`` is the paper's n-step return that is
     bootstrapped with the last value. A terminal state has no value, a truncated game's last state
     has: truncation is not termination.

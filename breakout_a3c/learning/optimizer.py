@@ -24,11 +24,11 @@ class SharedOptimizer:
         self,
         size: int,
         *,
-        method: Optimizer = "rmsprop",
-        square_decay: float = 0.99,
-        eps: float = 1e-5,
-        eps_inside_root: bool = False,
-        beta1: float = 0.9,
+        method: Optimizer,
+        square_decay: float,
+        eps: float,
+        eps_inside_root: bool,
+        beta1: float,
     ) -> None:
         self._method = method
         self._square_decay = square_decay

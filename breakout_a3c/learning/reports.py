@@ -56,8 +56,8 @@ class UpdateMeasures:
             max_probability=float(losses.max_probability),
             grad_norm=grad_norm,
             staleness=staleness,
-            kl=change.kl if change else None,
-            value_change=change.value if change else None,
+            kl=change.kl if change is not None else None,
+            value_change=change.value if change is not None else None,
         )
 
 

@@ -59,10 +59,9 @@ class SharedParameters:
             counter[0] += total % learners
         self._began[0] = time.monotonic() - minutes * 60
 
-    def count(self, learner_id: int, steps: int, updated: bool, games: int) -> None:
-        """Count a rollout of ``steps`` agent steps, whether it made an update, and the games that ended in it."""
+    def count(self, learner_id: int, steps: int, games: int) -> None:
+        """Count a rollout of ``steps`` agent steps, and the games that ended in it."""
         self.steps[learner_id] += steps
-        self.updates[learner_id] += updated
         self.games[learner_id] += games
 
     def total_steps(self) -> int:
@@ -105,6 +104,7 @@ class SharedParameters:
         return bool(self._stop.item())
 
     @torch.no_grad()
-    def push(self, step: Tensor) -> None:
-        """Move the parameters by ``-step``, ``(P,)`` float32."""
+    def push(self, learner_id: int, step: Tensor) -> None:
+        """Move the parameters by ``-step``, ``(P,)`` float32, and count the update."""
         self.parameters.sub_(step)
+        self.updates[learner_id] += 1

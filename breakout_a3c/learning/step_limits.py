@@ -1,7 +1,7 @@
 """How far one update may move the policy and the value function.
 
 Where the loss is steep, a step of the usual size can change the policy beyond recognition, and all that was learned is
-lost within seconds. Or it throws the values so far off that no unit below them stays active. A step that goes too far
+lost within seconds. Or it moves the values so far that no unit below them stays active. A step that goes too far
 is shortened (Schulman et al. 2015, "Trust region policy optimization"; Wu et al. 2017, "ACKTR", sections 3.1 and 3.3:
 by a quadratic model of both changes, where this measures them).
 """

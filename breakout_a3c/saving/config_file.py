@@ -5,14 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from breakout_a3c.config import SETTINGS, TrainConfig
+from breakout_a3c.config import MIRRORED_GAMES, SETTINGS, TrainConfig, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import write_atomically
-from breakout_a3c.saving.retired_settings import renewed
+from breakout_a3c.saving.retired_settings import renamed
 
 FILE_NAME = "config.toml"
-MAX_BYTES = 1 << 20
-MAX_TEXT = 100  # characters of a setting
+MAX_BYTES = 1 << 16
+MAX_LINE = 1_000  # characters: tomllib takes memory with the square of a key's dots
 NONE = "none"  # TOML has no null
 
 
@@ -47,9 +47,11 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
                 raise UserError(f"{path}: {name} stands in [{group:.50}]: move it to [{SETTINGS[name][0]}].")
             settings[name] = None if value == NONE else value
     for name, value in settings.items():
-        if not may_be_setting(value):
+        if not is_plain(value):
             raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see python train.py --help.")
-    settings = renewed(settings)
+    settings = renamed(settings)
+    if settings.get("game", base.game.name) not in MIRRORED_GAMES:
+        settings.setdefault("symmetric", False)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see python train.py --help.")
@@ -57,13 +59,6 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
         return base.replace(**settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-
-
-def may_be_setting(value: object) -> bool:
-    """Return whether ``value`` is a short text, a number that fits 64 bits, or None: others fill a message."""
-    if isinstance(value, str):
-        return len(value) <= MAX_TEXT
-    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def read_tables(path: Path) -> dict[str, Any]:
@@ -77,8 +72,11 @@ def read_tables(path: Path) -> dict[str, Any]:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise UserError(f"{path} is larger than any configuration: give the path of another one.")
-        return tomllib.loads(content.decode())
+        text = content.decode()
+        if max(map(len, text.splitlines()), default=0) > MAX_LINE:
+            raise UserError(f"{path} has a longer line than any configuration: give the path of another one.")
+        return tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a config.toml.") from error
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad TOML, thousands of digits, thousands of brackets
-        raise UserError(f"{path} is no TOML ({error}): give the path of a config.toml.") from error
+        raise UserError(f"{path} is no TOML ({error!s:.100}): give the path of a config.toml.") from error

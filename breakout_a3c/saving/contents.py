@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from breakout_a3c.config import MAX_TEXT, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import MAX_COUNT
 from breakout_a3c.saving.archive import MAX_BYTES
 
 MAX_PLAY_BYTES = MAX_BYTES // 2  # 43 KB a game
 MAX_PLAY_STATES = 512  # as many as there may be actor-learners
-MAX_NAME = 100  # characters
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
 PRECISIONS = ("", "float32", "bfloat16")
@@ -48,17 +48,10 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and 0 <= value < MAX_COUNT
 
 
-def is_setting(value: object) -> bool:
-    """Return whether ``value`` may be a setting: a short string, a number that fits 64 bits, or None."""
-    if isinstance(value, str):
-        return len(value) < MAX_NAME
-    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
-
-
 def are_settings(value: object) -> bool:
     """Return whether ``value`` holds settings by name."""
     return isinstance(value, dict) and all(
-        isinstance(name, str) and len(name) < MAX_NAME and is_setting(each) for name, each in value.items()
+        isinstance(name, str) and len(name) < MAX_TEXT and is_plain(each) for name, each in value.items()
     )
 
 
@@ -80,11 +73,15 @@ def are_play_states(value: object) -> bool:
 # Checks of a field by its value and all others, which have passed theirs if they stand above it.
 CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
     "parameters": lambda value, _: is_finite_vector(value),
-    "averaged_parameters": lambda value, all: is_finite_vector(value) and value.shape == all["parameters"].shape,
-    "square_average": lambda value, all: (
-        is_finite_vector(value) and value.shape == all["parameters"].shape and bool((value >= 0).all())
+    "averaged_parameters": lambda value, content: (
+        is_finite_vector(value) and value.shape == content["parameters"].shape
     ),
-    "gradient_average": lambda value, all: is_finite_vector(value) and len(value) in (0, len(all["parameters"])),
+    "square_average": lambda value, content: (
+        is_finite_vector(value) and value.shape == content["parameters"].shape and bool((value >= 0).all())
+    ),
+    "gradient_average": lambda value, content: (
+        is_finite_vector(value) and len(value) in (0, len(content["parameters"]))
+    ),
     "config": lambda value, _: are_settings(value),
     "run": lambda value, _: isinstance(value, str) and RUN_NAME.fullmatch(value) is not None,
     "steps": lambda value, _: is_count(value),

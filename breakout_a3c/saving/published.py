@@ -18,13 +18,14 @@ from torch import Tensor
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import MAX_BYTES
-from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
+from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import are_settings, check_content
 from breakout_a3c.saving.files import write_atomically
 from breakout_a3c.saving.retired_settings import from_dict
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
 SUFFIX = ".safetensors"
+MAX_TENSORS = 100  # the largest network has 16
 FLAT_TENSOR = "parameters"  # the one tensor of models before 2026-11-27, in the layout of LocalParameters
 TRAINING = ("run", "steps", "updates", "games", "minutes", "precision", "command", "versions")
 
@@ -41,7 +42,8 @@ def save_model(checkpoint: Checkpoint, evaluation: dict[str, Any], path: Path) -
         The file's SHA-256, in hexadecimal.
 
     Raises:
-        UserError: If the weights do not fit the network.
+        ValueError: If the weights do not fit the network.
+        OSError: If the folder cannot be written.
     """
     header = {
         "config": json.dumps(checkpoint.config.to_dict()),
@@ -49,7 +51,9 @@ def save_model(checkpoint: Checkpoint, evaluation: dict[str, Any], path: Path) -
         "evaluation": json.dumps(evaluation),
     }
     network = network_of(checkpoint.config)
-    check_fits(checkpoint, sum(parameter.numel() for parameter in network.parameters()), path)
+    found, needed = len(checkpoint.averaged_parameters), sum(each.numel() for each in network.parameters())
+    if found != needed:
+        raise ValueError(f"the checkpoint has {found} parameters, and its network {needed}")
     tensors = named_weights(checkpoint.averaged_parameters, network)
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -69,7 +73,10 @@ def load_model(path: Path) -> Checkpoint:
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            names = list(file.keys())
+            if len(names) > MAX_TENSORS:
+                raise ValueError("no network has so many layers")
+            tensors = {name: file.get_tensor(name) for name in names}
         training = json.loads(header["training"])
         content = {name: training[name] for name in TRAINING} | {"config": json.loads(header["config"])}
     except Exception as error:

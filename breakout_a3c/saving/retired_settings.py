@@ -11,13 +11,11 @@ RENAMED = {"rmsprop_alpha": "square_decay", "rmsprop_eps": "optimizer_eps", "env
 ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "warmup_updates": 0}
 
 
-def renewed(values: dict[str, Any]) -> dict[str, Any]:
+def renamed(values: dict[str, Any]) -> dict[str, Any]:
     """Return settings by their present names."""
     values = dict(values)
     if "envs_per_thread" in values and values.get("algorithm") == "a2c":
         del values["envs_per_thread"]  # it was A3C's, and envs was A2C's
-    if values.get("game") not in (None, *MIRRORED_GAMES):
-        values["symmetric"] = False  # it had no effect there
     replaced = {RENAMED[old] for old in RENAMED.keys() & values.keys()}
     return {RENAMED.get(name, name): value for name, value in values.items() if name not in replaced}
 
@@ -32,7 +30,9 @@ def from_dict(values: dict[str, Any], source: str) -> TrainConfig:
     Raises:
         UserError: If a setting is unknown or a value is out of range.
     """
-    settings = renewed(ADDED_LATER | values)
+    settings = renamed(ADDED_LATER | values)
+    if settings.get("game") not in (None, *MIRRORED_GAMES):
+        settings["symmetric"] = False  # older versions had it true there, without effect
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         names = ", ".join(f"{name!r:.50}" for name in unknown[:5])

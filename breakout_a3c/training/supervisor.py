@@ -17,12 +17,12 @@ from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.processes.pipes import Inbox
 from breakout_a3c.processes.start import Context, start_process
 
-MAX_FRUITLESS_DEATHS = 3
+MAX_DEATHS_WITHOUT_UPDATE = 3
 # With the default settings a rollout takes 0.2 s on a fast core, 0.4 s on a slow one.
 STOP_SECONDS = 3.0
 
 
-class LearnersCannotRun(Exception):
+class ActorLearnersCannotRun(Exception):
     """Nothing more will be learned; the message says why."""
 
 
@@ -62,7 +62,7 @@ class Supervisor:
         self._config = config
         self._shared = shared
         self._play_states = dict(play_states or {})
-        self._fruitless_deaths = [0] * config.learners.count
+        self._deaths_without_update = [0] * config.learners.count
         self.deaths = 0
         self.unfinished = 0  # that ``stop`` had to kill
         self.error = ""
@@ -108,7 +108,7 @@ class Supervisor:
         """Wait up to ``timeout`` seconds for reports; replace the actor-learners that died meanwhile.
 
         Raises:
-            LearnersCannotRun: If one died three times in a row without an update, with its traceback.
+            ActorLearnersCannotRun: If one died three times in a row without an update, with its traceback.
         """
         reports: list[LearnerReport] = []
         for ready in connection.wait(list(self._learners), timeout):
@@ -141,12 +141,12 @@ class Supervisor:
         self._start(learner.learner_id)
 
     def _count_death(self, learner_id: int, error: str, learned: bool) -> None:
-        """Count a death and its ``error``; raise LearnersCannotRun at the third in a row without an update."""
+        """Count a death and its ``error``; raise ActorLearnersCannotRun at the third in a row without an update."""
         self.deaths += 1
         self.error = error
-        self._fruitless_deaths[learner_id] = 0 if learned else self._fruitless_deaths[learner_id] + 1
-        if self._fruitless_deaths[learner_id] == MAX_FRUITLESS_DEATHS:
-            raise LearnersCannotRun(
+        self._deaths_without_update[learner_id] = 0 if learned else self._deaths_without_update[learner_id] + 1
+        if self._deaths_without_update[learner_id] == MAX_DEATHS_WITHOUT_UPDATE:
+            raise ActorLearnersCannotRun(
                 f"{error}\nAn actor-learner died again and again: the training was stopped and saved."
             )
 

@@ -29,7 +29,7 @@ from breakout_a3c.training.metrics import MetricsWriter, measure_scalars, mirror
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters, resumed_play_states
 from breakout_a3c.training.statistics import TrainingStatistics
 from breakout_a3c.training.status import TrainingStatus
-from breakout_a3c.training.supervisor import LearnersCannotRun, Supervisor
+from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
 
 AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
@@ -94,7 +94,7 @@ class Trainer:
             try:
                 self._supervisor.start()
                 self._supervise()
-            except LearnersCannotRun as error:
+            except ActorLearnersCannotRun as error:
                 crash = str(error)
             finally:
                 saved = self._finish()
@@ -117,7 +117,7 @@ class Trainer:
         while self._supervisor.alive and not self._signals:
             self._receive_reports(self._supervisor.poll(timeout=0.25))
             if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
-                raise LearnersCannotRun(NOT_FINITE_ADVICE)
+                raise ActorLearnersCannotRun(NOT_FINITE_ADVICE)
             if average.due():
                 self._average.follow()
             if memory.due():

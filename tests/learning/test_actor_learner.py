@@ -98,8 +98,8 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
     """Run one actor-learner in this process until ``steps`` are done or the run is."""
     count = SharedParameters.count
 
-    def count_and_stop(self: SharedParameters, learner_id: int, length: int, updated: bool, games: int) -> None:
-        count(self, learner_id, length, updated, games)
+    def count_and_stop(self: SharedParameters, learner_id: int, length: int, games: int) -> None:
+        count(self, learner_id, length, games)
         if self.total_steps() >= steps:
             self.stop()
 

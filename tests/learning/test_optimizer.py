@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 
 
 def make(**options: Any) -> SharedOptimizer:
-    return SharedOptimizer(3, square_decay=ALPHA, eps=EPS, beta1=BETA, **options)
+    settings: dict[str, Any] = {"method": "rmsprop", "square_decay": ALPHA, "eps": EPS, "eps_inside_root": False}
+    return SharedOptimizer(3, **(settings | {"beta1": BETA} | options))
 
 
 def steps_of(optimizer: SharedOptimizer, *gradients: list[float]) -> list[Tensor]:
@@ -95,7 +96,7 @@ def test_two_steps_of_adam_as_numbers() -> None:
 
 def test_the_first_step_is_no_longer_than_the_learning_rate() -> None:
     """Uncorrected, the mean square of the start would make it 1 / sqrt(1 - alpha) times as long."""
-    optimizer = SharedOptimizer(3, square_decay=0.99, eps=1e-8)
+    optimizer = make(square_decay=0.99, eps=1e-8)
     (step,) = steps_of(optimizer, [1e-3, -1.0, 100.0])
     assert_near(step, [1.0, -1.0, 1.0])
 

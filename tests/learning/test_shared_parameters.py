@@ -20,8 +20,8 @@ START = [1.0, -2.0, 0.5]
 def test_a_push_moves_the_parameters_against_the_step() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
     memory = shared.parameters.data_ptr()
-    shared.push(torch.tensor([0.25, 0.0, -1.0]))
-    shared.push(torch.tensor([0.25, 0.0, -1.0]))
+    shared.push(0, torch.tensor([0.25, 0.0, -1.0]))
+    shared.push(0, torch.tensor([0.25, 0.0, -1.0]))
     assert shared.parameters.tolist() == [0.5, -2.0, 2.5]
     assert shared.parameters.data_ptr() == memory, "the memory that others share"
 
@@ -45,7 +45,7 @@ def test_a_pull_after_a_push_brings_equal_parameters(network: Network) -> None:
     assert torch.equal(shared.parameters, local.float32_parameters())
     before = shared.parameters.clone()
     differentiate(made, make_observations(network))
-    shared.push(shared.optimizer.step_for(taken(local, 0.5)[0], updates=0))
+    shared.push(0, shared.optimizer.step_for(taken(local, 0.5)[0], updates=0))
     assert torch.equal(local.float32_parameters(), before), "only the shared parameters are updated"
     local.pull(shared.parameters)
     assert torch.equal(local.float32_parameters(), shared.parameters)
@@ -75,8 +75,10 @@ def test_parameters_of_another_kind_are_refused(wrong: Tensor) -> None:
 
 def test_counters_are_sums_of_one_slot_an_actor_learner() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    for learner_id, steps, updated, games in ((0, 40, True, 0), (2, 7, False, 1), (2, 3, True, 2)):
-        shared.count(learner_id, steps, updated, games)
+    for learner_id, steps, games in ((0, 40, 0), (2, 7, 1), (2, 3, 2)):
+        shared.count(learner_id, steps, games)
+    for learner_id in (0, 2):
+        shared.push(learner_id, torch.zeros(3))
     counters = (shared.steps, shared.updates, shared.games)
     assert [counter.tolist() for counter in counters] == [[40, 0, 10], [1, 0, 1], [0, 0, 3]]
     assert (shared.total_steps(), shared.total_updates(), shared.total_games()) == (50, 2, 3)
@@ -84,7 +86,8 @@ def test_counters_are_sums_of_one_slot_an_actor_learner() -> None:
 
 def test_steps_do_not_overflow_32_bits() -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    shared.count(0, 2**33, True, 0)
+    shared.count(0, 2**33, 0)
+    shared.updates[0] += 1
     assert shared.total_steps() == 2**33
 
 
@@ -95,10 +98,12 @@ def totals(shared: SharedParameters) -> tuple[int, int, int]:
 @pytest.mark.parametrize("counts", [(0, 0, 0), (1, 2, 3), (1000, 334, 7)])
 def test_a_restored_run_goes_on_with_its_counts(counts: tuple[int, int, int]) -> None:
     shared = SharedParameters(torch.tensor(START), CONFIG)
-    shared.count(1, 5, True, 1)
+    shared.count(1, 5, 1)
+    shared.updates[1] += 1
     shared.restore_counts(*counts, minutes=2.0)
     assert totals(shared) == counts
-    shared.count(2, 7, True, 1)
+    shared.count(2, 7, 1)
+    shared.updates[2] += 1
     assert totals(shared) == (counts[0] + 7, counts[1] + 1, counts[2] + 1)
     assert all(value.is_shared() for value in vars(shared).values() if isinstance(value, Tensor))
 

@@ -117,8 +117,8 @@ def divergence_of_updates(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) 
         seen.append((local, rollout))
         return differentiate(local, rollout, *rest)
 
-    def push_and_measure(self: SharedParameters, step: torch.Tensor) -> None:
-        push(self, step)
+    def push_and_measure(self: SharedParameters, learner_id: int, step: torch.Tensor) -> None:
+        push(self, learner_id, step)
         local, rollout = seen[-1]
         local.pull(self.parameters)
         found.append(change_since(rollout, local.network).kl)

@@ -93,7 +93,8 @@ def test_turns_tell_the_progress_and_end_with_the_run() -> None:
     told = []
     for progress in shared.turns(0):
         told.append(progress)
-        shared.count(0, 40, True, 0)
+        shared.count(0, 40, 0)
+        shared.updates[0] += 1
     assert told == [0.0, 0.4, 0.8]
     assert list(shared.turns(1)) == []
 

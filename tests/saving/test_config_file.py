@@ -69,7 +69,7 @@ def test_retired_names_are_understood(path: Path) -> None:
         ("[game]\nwarp = 9\n", "has no setting that is called 'warp': see python train.py --help"),
         ("[game]\n'two\nlines' = 9\n", "is no TOML"),
         ('[game]\n"two\\nlines" = 9\n', r"has no setting that is called 'two\nlines'"),
-        (f"[game]\n{'x' * 5000} = 9\n", "has no setting that is called 'xxxxx"),
+        (f"[game]\n{'x' * 900} = 9\n", "has no setting that is called 'xxxxx"),
         ("threads = 3\n", "'threads' stands outside of a table: write it below a line such as [game]"),
         ("[learners]\nthreads = 0\n", "--threads is 0: it must be at least 1"),
         ("[learners]\nthreads = 3.0\n", "--threads is 3.0: give it int"),
@@ -82,15 +82,15 @@ def test_retired_names_are_understood(path: Path) -> None:
         ("[learners]\nthreads = [3]\n", "threads"),
         ("[learners.threads]\nmany = 3\n", "threads"),
         ("[learners]\nthreads = 1979-05-27\n", "threads"),
-        (f"[learners]\nthreads = {10**4000}\n", "threads"),
-        (f"[learners]\nthreads = {'9' * 5000}\n", "is no TOML"),
-        (f"[game]\ngame = '{'x' * 5000}'\n", "game"),
+        (f"[learners]\nthreads = {10**900}\n", "threads"),
+        (f"[learners]\nthreads = {'9' * 5000}\n", "has a longer line than any configuration"),
+        (f"[game]\ngame = '{'x' * 900}'\n", "game"),
         ('[network]\nnetwork = "mlp"\n', "network mlp does not fit the game breakout"),
         ('[game]\ngame = "pong"\n[experiments]\nlate_starts = 0.5\n', "late_starts"),
         ("[game\n", "is no TOML"),
         ("threads: 3\n", "is no TOML"),
         ("[learners]\nthreads = 3\nthreads = 4\n", "is no TOML"),
-        (f"x = {'[' * 100_000}\n", "is no TOML"),
+        ("x = " + "[\n" * 20_000, "is no TOML"),
     ],
     ids=lambda value: None if len(str(value)) > 60 else repr(value),
 )
@@ -130,3 +130,21 @@ def test_a_setting_in_another_table_is_refused(path: Path) -> None:
     path.write_text("[game]\nthreads = 3\n")
     with pytest.raises(UserError, match=r"threads stands in \[game\]: move it to \[learners\]\.$"):
         read_config(path, BREAKOUT)
+
+
+def test_a_symmetry_that_a_game_has_not_is_refused(path: Path) -> None:
+    path.write_text('[game]\ngame = "pong"\n[network]\nsymmetric = true\n')
+    with pytest.raises(UserError, match=r"the game pong is not its own mirror image: give --no-symmetric\.$"):
+        read_config(path, BREAKOUT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [".".join(["a"] * 1000) + " = 1\n", f"[{'x' * 30_000}]\n" * 2, f"[{'x' * 900}]\n[{'x' * 900}]\n"],
+    ids=["a key of many parts", "long tables", "a table twice"],
+)
+def test_a_hostile_file_costs_neither_memory_nor_a_long_sentence(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_config(path, BREAKOUT)
+    assert len(str(caught.value)) < len(str(path)) + 200

@@ -1,7 +1,11 @@
 """Weights by their layers' names, as any torch program reads them, and as the flat vector of a training."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +15,8 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
+from breakout_a3c.saving.agent import build_agent
+from breakout_a3c.saving.published import load_model
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
 CONFIGS = {
@@ -124,3 +130,18 @@ def test_weights_that_are_not_the_networks_are_refused() -> None:
         flat_weights(named | {"heads.policy.bias": torch.zeros(2, dtype=torch.bfloat16)}, network)
     with refused(r"heads\.policy\.bias is \(1, 1, "):
         flat_weights(named | {"heads.policy.bias": torch.zeros([1] * 500)}, network)
+
+
+def test_the_example_of_plain_pytorch_plays_as_the_published_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    (example,) = re.findall(r"```python\n(.*?)```", (root / "models" / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    checkpoint = load_model(Path("models/breakout.safetensors"))
+    network = build_agent(replace(checkpoint, precision="float32"), Path("a test")).network
+    frames = torch.randint(0, 256, (8, 84, 84, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    logits, values = network(frames)
+    probabilities, plain_values = names["policy_and_value"](frames.permute(0, 3, 1, 2))
+    torch.testing.assert_close(probabilities, logits.softmax(1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(plain_values, values, atol=1e-5, rtol=0)

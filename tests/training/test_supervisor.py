@@ -15,7 +15,7 @@ from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.pipes import parts_of
 from breakout_a3c.processes.start import HANDLED_SIGNALS, start_process
 from breakout_a3c.training import supervisor as supervisor_module
-from breakout_a3c.training.supervisor import STOP_SECONDS, LearnersCannotRun, Supervisor
+from breakout_a3c.training.supervisor import STOP_SECONDS, ActorLearnersCannotRun, Supervisor
 from tests.starting import training_context
 
 CONFIG = BREAKOUT.replace(threads=2)
@@ -31,7 +31,8 @@ def learn_until_stopped(
 ) -> None:
     sender = ReportSender(learner_id, pipe)
     while not shared.stopped:
-        shared.count(learner_id, 40, True, 0)
+        shared.count(learner_id, 40, 0)
+        shared.updates[learner_id] += 1
         time.sleep(0.01)
     sender.close(b"")
 
@@ -44,7 +45,8 @@ def stop_in_the_middle(
     config: TrainConfig, shared: SharedParameters, learner_id: int, pipe: Connection, state: Tensor
 ) -> None:
     """Be stopped, as by Ctrl-Z or a laptop that sleeps, while the last report is sent."""
-    shared.count(learner_id, 40, True, 0)
+    shared.count(learner_id, 40, 0)
+    shared.updates[learner_id] += 1
     while not shared.stopped:
         time.sleep(0.01)
     pipe.send_bytes(parts_of(LearnerReport(learner_id, [], play_state=bytes(100_000)))[0])
@@ -80,7 +82,7 @@ def test_three_deaths_without_an_update_end_the_run() -> None:
         for _ in range(600):
             supervisor.poll(0.1)
 
-    with pytest.raises(LearnersCannotRun, match="bound to happen"):
+    with pytest.raises(ActorLearnersCannotRun, match="bound to happen"):
         poll_for_a_minute()
     assert 3 <= supervisor.deaths <= 5
     supervisor.stop()
@@ -135,7 +137,7 @@ def test_an_actor_learner_that_can_never_be_started_ends_the_run(monkeypatch: py
         raise OSError("no more processes")
 
     monkeypatch.setattr(supervisor_module, "start_process", fail)
-    with pytest.raises(LearnersCannotRun, match="could not be started: no more processes"):
+    with pytest.raises(ActorLearnersCannotRun, match="could not be started: no more processes"):
         make(learn_until_stopped)
 
 
