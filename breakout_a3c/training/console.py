@@ -92,8 +92,8 @@ def live_table(run: str, status: TrainingStatus) -> Table:
     """Return the table that a terminal of 80 columns shows."""
     table = Table(title=f"run {run}", title_justify="left", width=78, show_header=False)
     for _ in range(2):
-        table.add_column(style="dim", ratio=3)
-        table.add_column(justify="right", ratio=4)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(justify="right", ratio=1)
     table.add_row(
         "progress",
         ProgressBar(total=1, completed=status.progress, width=18),

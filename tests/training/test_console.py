@@ -50,6 +50,8 @@ def test_the_table_shows_everything(width: int) -> None:
     shown = rendered(STATUS, width)
     assert all(text in shown for text in SHOWN), shown
     assert max(map(len, shown.splitlines())) <= width
+    labels = ("score, last 100", "last evaluation", "last checkpoint", "actor-learners")
+    assert all(label in shown for label in labels), "no label is broken over two lines"
 
 
 def test_the_line_shows_everything() -> None:
