@@ -25,7 +25,7 @@ from breakout_a3c.saving.retired_settings import from_dict
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
 SUFFIX = ".safetensors"
-MAX_TENSORS = 100  # the largest network has 16
+MAX_TENSORS = 100  # the largest network has 20
 FLAT_TENSOR = "parameters"  # the one tensor of models before 2026-11-27, in the layout of LocalParameters
 TRAINING = ("run", "steps", "updates", "games", "minutes", "precision", "command", "versions")
 

@@ -168,3 +168,12 @@ def test_a_published_model_is_the_one_of_its_card(path: Path) -> None:
     agent = load_agent(path)
     assert f"{agent.checkpoint.steps:,}" in card
     assert set(load_file(path)) == set(named_weights(agent.checkpoint.parameters, network_of(agent.checkpoint.config)))
+
+
+def test_a_model_of_too_many_layers_is_refused_before_they_are_read(model: Path, tmp_path: Path) -> None:
+    with safe_open(model, "pt") as file:
+        header = file.metadata()
+    many = tmp_path / "many.safetensors"
+    save_file({f"layer {i}": torch.zeros(1) for i in range(101)}, many, metadata=header)
+    with pytest.raises(UserError, match="is damaged or not a model of this program: fetch it again"):
+        load_model(many)
