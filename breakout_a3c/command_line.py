@@ -12,7 +12,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from breakout_a3c.config import MIRRORED_GAMES, SETTINGS, TrainConfig, option_name
+from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 
 EXIT_NOT_PRINTED = 1
@@ -95,6 +95,8 @@ def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
     values = defaults.to_dict()
     for name, (group, spec) in SETTINGS.items():
         default = str(values[name]).lower()
+        if OTHER_GAMES.get(name, values[name]) != values[name]:
+            default += f"; games other than Breakout: {str(OTHER_GAMES[name]).lower()}"
         help = f"{spec.metadata['help']} [{default}]".replace("%", "%%")
         add_option(groups[group], name, spec, argparse.SUPPRESS if spec.metadata["hidden"] else help)
 
@@ -163,15 +165,11 @@ def number_or_none(kind: type) -> Callable[[str], Any]:
 def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfig:
     """Return ``config`` with the settings that were given on the command line.
 
-    A network is tied to the symmetry of its game only where the game has one.
-
     Raises:
         UserError: If a value is out of range, or one was given that does nothing.
     """
     given = {name: value for name, value in vars(options).items() if name in SETTINGS}
-    if given.get("game", config.game.name) not in MIRRORED_GAMES:
-        given.setdefault("symmetric", False)
-    config = config.replace(**given)
+    config = config.replace_given(given)
     for name, fitting in config.without_effect().items():
         if name in given:
             raise UserError(f"{option_name(name)} does nothing without {fitting}: leave it out, or give both.")

@@ -23,6 +23,8 @@ StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
+# Measured for Breakout alone: games other than the preset's begin with these values.
+OTHER_GAMES = {"life_loss_penalty": 0.0, "symmetric": False}
 MAX_TEXT = 100  # characters of a setting
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
@@ -476,6 +478,11 @@ class TrainConfig:
             changes.setdefault(group, {})[spec.name] = value
         groups = {group: dataclasses.replace(getattr(self, group), **values) for group, values in changes.items()}
         return dataclasses.replace(self, **groups)
+
+    def replace_given(self, settings: dict[str, Any]) -> Self:
+        """Return this configuration with the settings that a user gave; another game starts from ``OTHER_GAMES``."""
+        is_other = settings.get("game", self.game.name) not in {self.game.name, *MIRRORED_GAMES}
+        return self.replace(**(OTHER_GAMES | settings if is_other else settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings by the names of the settings, for checkpoints and TensorBoard."""

@@ -151,7 +151,12 @@ def test_a_retired_option_tells_its_new_name(given: tuple[str, ...], capsys: pyt
 
 def test_another_game_has_no_symmetry_unless_it_is_asked_for() -> None:
     parser = make_parser(BREAKOUT)
-    assert not with_options(BREAKOUT, parser.parse_args(["--game", "pong"])).network.symmetric
+    pong = BREAKOUT.replace(game="pong", symmetric=False, life_loss_penalty=0.0)
+    assert with_options(BREAKOUT, parser.parse_args(["--game", "pong"])) == pong
+    assert with_options(pong.replace(life_loss_penalty=2.0), parser.parse_args(["--threads", "8"])) == pong.replace(
+        life_loss_penalty=2.0
+    ), "a resumed run keeps its own"
+    assert with_options(BREAKOUT, parser.parse_args(["--life-loss-penalty", "2"])).network.symmetric, "same game"
     with pytest.raises(UserError, match="give --no-symmetric"):
         with_options(BREAKOUT, parser.parse_args(["--game", "pong", "--symmetric"]))
 

@@ -56,8 +56,7 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
     from breakout_a3c.saving.contents import RUN_NAME
     from breakout_a3c.training.plan import TrainingPlan
 
-    name = options.preset or (config.game.name if options.config else DEFAULT_PRESET)
-    run = options.run or f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run = options.run or f"{run_prefix(config, options.preset)}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not RUN_NAME.fullmatch(run):
         raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
     if any((options.checkpoints / run).glob("*.pt")):
@@ -68,6 +67,14 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
     model = load_weights(options.init_from)
     require_same_network(model.config, config, options.init_from)
     return replace(plan, initial=model, source=options.init_from)
+
+
+def run_prefix(config: TrainConfig, preset: str | None) -> str:
+    """Return what a run's name begins with: the preset that was given, and the game unless it is the preset's."""
+    game = config.game.name
+    if preset is None:
+        return game
+    return preset if PRESETS[preset].game.name == game else f"{preset}-{game}"
 
 
 def resume_plan(options: argparse.Namespace) -> "TrainingPlan":

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from breakout_a3c.config import MIRRORED_GAMES, SETTINGS, TrainConfig, is_plain
+from breakout_a3c.config import SETTINGS, TrainConfig, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import write_atomically
 from breakout_a3c.saving.retired_settings import renamed
@@ -50,13 +50,11 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
         if not is_plain(value):
             raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see python train.py --help.")
     settings = renamed(settings)
-    if settings.get("game", base.game.name) not in MIRRORED_GAMES:
-        settings.setdefault("symmetric", False)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see python train.py --help.")
     try:
-        return base.replace(**settings)
+        return base.replace_given(settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.skipif(
 def x_server() -> Iterator[str]:
     """The display of an X server."""
     reader, writer = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
+    # It resets when its last client leaves, unless told otherwise: a window that opens meanwhile is lost.
+    command = ["Xvfb", "-noreset", "-displayfd", str(writer), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
     server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     number = os.read(reader, 16).decode().strip()
@@ -46,7 +47,8 @@ class Watched:
         self.process = subprocess.Popen(
             command, cwd=folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        wait_for(self._find)
+        wait_for(lambda: self._find() or self.process.poll() is not None)
+        assert self.process.poll() is None, f"it ended before its window was found: {self.process.communicate()[0]}"
         self.window = self._find()
 
     def _xdotool(self, *arguments: str) -> str:

@@ -52,9 +52,11 @@ def test_what_a_file_leaves_out_is_as_in_the_base(path: Path, base: TrainConfig)
     assert read_config(path, base) == base
 
 
-def test_another_game_has_no_mirror_image(path: Path) -> None:
+def test_another_game_starts_from_plain_settings(path: Path) -> None:
     path.write_text('[game]\ngame = "pong"\n')
-    assert read_config(path, BREAKOUT) == BREAKOUT.replace(game="pong", symmetric=False)
+    assert read_config(path, BREAKOUT) == BREAKOUT.replace(game="pong", symmetric=False, life_loss_penalty=0.0)
+    path.write_text('[game]\ngame = "pong"\nlife_loss_penalty = 0.5\n')
+    assert read_config(path, BREAKOUT).game.life_loss_penalty == 0.5, "it was given"
 
 
 def test_retired_names_are_understood(path: Path) -> None:
