@@ -41,7 +41,7 @@ window() {
   local ffmpeg
   ffmpeg=$($python -c "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())")
   export DISPLAY=:89
-  Xvfb "$DISPLAY" -screen 0 1200x1000x24 2>/dev/null &
+  Xvfb "$DISPLAY" -noreset -screen 0 1200x1000x24 2>/dev/null &
   local server=$!
   sleep 2
   $python play.py "$model" --render --seed 3 >/dev/null &
