@@ -1,0 +1,118 @@
+"""What tests start has default signals, and is gone when the test has passed, has failed or was stopped."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running import Program, run, wait_for
+
+ROOT = Path(__file__).parents[1]
+# It starts a process in a session of its own, and both ignore what asks them to end.
+STUBBORN = """
+import signal, subprocess, time
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+subprocess.Popen(["sleep", "100"], start_new_session=True)
+time.sleep(100)
+"""
+# Tests of another run of pytest: one fails, one leaves a program to a fixture that does not end it.
+OTHERS = f"""
+import sys
+import pytest
+from tests.running import Program, run, wait_for
+
+def start():
+    program = Program([sys.executable, "-c", {STUBBORN!r}])
+    wait_for(lambda: len(program.processes()) == 2)
+    for process in program.processes():
+        process.suspend()
+        print("started", process.pid)
+
+@pytest.fixture(scope="session")
+def left():
+    start()
+
+def test_that_passes(left):
+    pass
+
+def test_that_fails():
+    start()
+    raise RuntimeError("as tests do")
+
+def test_signals():
+    ask = "import signal as s; print([s.getsignal(n) for n in (s.SIGHUP, s.SIGQUIT, s.SIGTERM, s.SIGINT)])"
+    printed = run([sys.executable, "-c", ask], capture_output=True, text=True).stdout
+    assert printed.count("SIG_DFL") == 3
+    assert "default_int_handler" in printed
+"""
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the other run of pytest prints, which nohup and a shell made ignore signals."""
+    folder = tmp_path_factory.mktemp("others")
+    (folder / "test_others.py").write_text(OTHERS)
+    ignoring = ["sh", "-c", 'trap "" HUP INT QUIT TERM; exec "$@"', "sh"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rA",
+        "-p",
+        "tests.running",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "/dev/null",
+    ]
+    done = run([*ignoring, *command, folder / "test_others.py"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+def test_a_failing_test_leaves_no_process(others: str) -> None:
+    assert "RuntimeError: as tests do" in others
+    started = {int(number) for number in re.findall(r"started (\d+)", others)}
+    assert len(started) == 4
+    assert not [number for number in started if psutil.pid_exists(number)]
+
+
+def test_what_is_left_at_the_end_is_told_and_killed(others: str) -> None:
+    assert len(re.findall("AssertionError: left behind: .*pid=.*pid=", others)) == 1
+
+
+def test_programs_have_default_signals_although_the_tests_ignore_them(others: str) -> None:
+    assert re.search("PASSED .*test_signals", others)
+
+
+def test_all_processes_of_a_program_are_stopped_and_go_on() -> None:
+    program = Program([sys.executable, "-c", STUBBORN])
+    wait_for(lambda: len(program.processes()) == 2)
+    with program.stopped() as stopped:
+        assert stopped[0].pid == program.pid
+        assert {process.status() for process in stopped} == {psutil.STATUS_STOPPED}
+    assert psutil.STATUS_STOPPED not in {process.status() for process in program.processes()}
+    program.end()
+    assert program.returncode == -signal.SIGKILL
+    assert not program.processes()
+
+
+def test_nobody_waits_for_a_program_that_has_ended() -> None:
+    code = "import sys; sys.exit('this is why')"
+    Program([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match=r"ended with code 1 and printed:\nthis is why"):
+        wait_for(lambda: False)
+    assert time.monotonic() - began < 30
+
+
+def test_a_program_that_never_ends_shows_what_it_printed() -> None:
+    code = "import time; print('so far', flush=True); time.sleep(100)"
+    with pytest.raises(AssertionError, match=r"did not end within 2 s.*\n.*ran and printed:\nso far"):
+        run([sys.executable, "-c", code], timeout=2, capture_output=True, text=True)
