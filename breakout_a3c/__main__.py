@@ -1,4 +1,4 @@
-"""All programs under one name: ``python -m breakout_a3c train | play | curves | publish``."""
+"""All programs under one name: ``python -m breakout_a3c train | play | games | curves | publish``."""
 
 import sys
 from importlib import import_module
@@ -8,6 +8,7 @@ from breakout_a3c.command_line import EXIT_BAD_INPUT, run_program
 COMMANDS = {
     "train": "train an agent, or go on with a training",
     "play": "watch an agent play, record it, or evaluate it",
+    "games": "list the games",
     "curves": "draw the learning curves of runs into a PNG",
     "publish": "publish a checkpoint as a model",
 }

@@ -12,9 +12,10 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
+from breakout_a3c.config import MIRRORED_GAMES, OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of a disk, in a user's quota, in a file
 EXIT_NOT_PRINTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -64,7 +65,7 @@ def flush_output() -> int:
     except OSError as error:
         # Python would try again and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno != errno.ENOSPC:
+        if error.errno not in NO_ROOM:
             return 0
         with suppress(OSError):
             print(f"{program_name()}: not all output was written: {error.strerror}.", file=sys.stderr)
@@ -95,7 +96,7 @@ def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
     values = defaults.to_dict()
     for name, (group, spec) in SETTINGS.items():
         default = str(values[name]).lower()
-        if OTHER_GAMES.get(name, values[name]) != values[name]:
+        if defaults.game.name in MIRRORED_GAMES and OTHER_GAMES.get(name, values[name]) != values[name]:
             default += f"; games other than Breakout: {str(OTHER_GAMES[name]).lower()}"
         help = f"{spec.metadata['help']} [{default}]".replace("%", "%%")
         add_option(groups[group], name, spec, argparse.SUPPRESS if spec.metadata["hidden"] else help)

@@ -24,7 +24,7 @@ StartMethod = Literal["forkserver", "spawn"]
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
 # Measured for Breakout alone: games other than the preset's begin with these values.
-OTHER_GAMES = {"life_loss_penalty": 0.0, "symmetric": False}
+OTHER_GAMES = {"life_loss_penalty": 0.0, "symmetric": False, "max_episode_frames": 108_000}
 MAX_TEXT = 100  # characters of a setting
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
@@ -114,11 +114,13 @@ class Options:
 class GameOptions(Options):
     """Which game is played, and what the learner sees of it."""
 
-    name: str = option("breakout", "an Atari game of ale-py in snake_case, or cartpole", setting="game")
+    name: str = option(
+        "breakout", "an Atari game of ale-py, as python -m breakout_a3c games lists them, or cartpole", setting="game"
+    )
     actions: Actions = option(
         "reduced",
         "reduced: Breakout without NOOP, as FIRE does nothing while the ball flies; "
-        "minimal: the game's own minimal set (Mnih et al. 2016)",
+        "minimal, and other games: the game's own minimal set (Mnih et al. 2016)",
     )
     frame_skip: int = option(4, "emulator frames per agent step (Mnih et al. 2015)", low=1, high=60)
     max_noops: int = option(
@@ -131,11 +133,13 @@ class GameOptions(Options):
         low=0,
         high=1,
     )
-    auto_fire: bool = option(True, "press FIRE for each new life, as extra frames inside the game")
+    auto_fire: bool = option(
+        True, "press FIRE for each new life where the game has it, as extra frames inside the game (OpenAI baselines)"
+    )
     max_episode_frames: int = option(
         65_535,
         "emulator frames after which a training game is truncated and bootstrapped "
-        "(Breakout serves no ball after 65,535)",
+        "(Breakout serves no ball after 65,535; Mnih et al. 2015: 108,000)",
         low=100,
         high=10_000_000,
     )

@@ -13,7 +13,7 @@ ORDER = {
     "": ["errors", "config", "presets", "command_line"],
     "processes": ["preload", "start", "pipes", "turns"],
     "games": [
-        "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",
+        "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",
     ],
     "learning": [
         "cached_layers", "networks", "advantages", "losses", "local_parameters", "optimizer", "shared_parameters",
@@ -31,7 +31,7 @@ ORDER = {
         "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "console", "messages",
         "evaluations", "supervisor", "trainer",
     ],
-    "commands": ["train", "play", "curves", "publish"],
+    "commands": ["train", "play", "games", "curves", "publish"],
 }  # fmt: skip
 STRANGERS = {"processes": {"games"}, "games": {"processes"}}  # rooms beside each other
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))

@@ -1,4 +1,4 @@
 """What is typed: one file a program, from its options to its exit code.
 
-Here: train, play, curves, publish. Not here: anything that two of them need.
+Here: train, play, games, curves, publish. Not here: anything that two of them need.
 """

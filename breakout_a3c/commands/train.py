@@ -63,6 +63,16 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
         raise UserError(f"{options.checkpoints / run} exists: choose another --run, or go on with it by --resume.")
     plan = TrainingPlan(config, run, options.checkpoints, options.runs)
     if not options.init_from:
+def new_config(options: argparse.Namespace) -> TrainConfig:
+    """Return the settings of a new run: those of the preset, then of the file, then of the command line."""
+    from breakout_a3c.games.names import check_game
+
+    preset = PRESETS[options.preset or DEFAULT_PRESET]
+    base = read_config(options.config, preset) if options.config else preset
+    check_game(getattr(options, "game", base.game.name))  # before anything that the game's name is part of
+    return with_options(base, options)
+
+
         return plan
     model = load_weights(options.init_from)
     require_same_network(model.config, config, options.init_from)
@@ -122,8 +132,7 @@ def main() -> int:
         plan = resume_plan(options)
         context = process_context(plan.config.upkeep.start_method, PRELOAD)
     else:
-        preset = PRESETS[options.preset or DEFAULT_PRESET]
-        config = with_options(read_config(options.config, preset) if options.config else preset, options)
+        config = new_config(options)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = process_context(config.upkeep.start_method, PRELOAD)
         plan = new_plan(config, options)

@@ -6,7 +6,6 @@ time in seconds, so that games which start together are the same game.
 """
 
 import atexit
-import difflib
 import math
 import re
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ import ale_py
 import cv2
 import gymnasium
 import numpy as np
-from ale_py import Action, roms
+from ale_py import Action
 from gymnasium.spaces import Box, Discrete
 
-from breakout_a3c.config import CARTPOLE, MIRRORED_GAMES, Actions
-from breakout_a3c.errors import UserError
+from breakout_a3c.config import MIRRORED_GAMES, Actions
+from breakout_a3c.games.names import rom_path
 from breakout_a3c.games.preprocessing import LAST, PREVIOUS, SIDE, STACK, Bytes, FramePreprocessor
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
 
@@ -36,13 +35,6 @@ MIRROR = {"LEFT": "RIGHT", "RIGHT": "LEFT"}  # words in the names of actions, su
 STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
 
 atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls leaked, on stderr
-
-NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
-
-
-def atari_games() -> list[str]:
-    """Return the names of the games that one player can play, from the ROMs inside ale-py."""
-    return sorted(set(roms.get_all_rom_ids()) - NO_SINGLE_PLAYER)
 
 
 def mirror_of(action_names: Sequence[str]) -> tuple[int, ...]:
@@ -221,25 +213,5 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         return self._preprocessor.observation()
 
     def render(self) -> Bytes:
-        """Return the emulator's screen, ``(210, 160, 3)`` RGB."""
+        """Return the emulator's screen, ``(H, 160, 3)`` RGB; H is 210 in most games, at most 250."""
         return self.ale.getScreenRGB()
-
-
-def rom_path(game: str) -> Path:
-    """Return where ale-py keeps a game.
-
-    Raises:
-        UserError: With the nearest name, unless ale-py has ``game`` for one player.
-    """
-    if game in NO_SINGLE_PLAYER:
-        raise UserError(f"{game} has no mode for a single player: choose another game.")
-    games = atari_games()
-    try:
-        path = roms.get_rom_path(game) if game in games else None
-    except OSError as error:
-        raise UserError(f"the ROM of {game} is missing or damaged: install ale-py again.") from error
-    if path is None:
-        near = difflib.get_close_matches(game, games, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(games)}, or {CARTPOLE}."
-        raise UserError(f"ale-py has no game called {game!r}: {hint}")
-    return path

@@ -11,9 +11,8 @@ from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 from numpy.typing import NDArray
 
 from breakout_a3c.config import Actions
-from breakout_a3c.errors import UserError
 from breakout_a3c.games import atari
-from breakout_a3c.games.atari import NO_SINGLE_PLAYER, AtariGame, atari_games, mirror_of
+from breakout_a3c.games.atari import AtariGame, mirror_of
 
 gymnasium.register_envs(ale_py)
 
@@ -344,23 +343,3 @@ def test_render_is_the_screen_in_colour() -> None:
     picture = game.render()
     assert (picture.shape, picture.dtype) == ((210, 160, 3), np.uint8)
     assert not np.array_equal(picture[..., 0], picture[..., 2])
-
-
-@pytest.mark.parametrize(
-    ("wrong", "near"), [("brekout", "breakout"), ("Pong", "pong"), ("space-invaders", "space_invaders")]
-)
-def test_an_unknown_game_gets_a_near_name(wrong: str, near: str) -> None:
-    with pytest.raises(UserError, match=f"{wrong}.*did you mean {near}"):
-        AtariGame(wrong)
-
-
-def test_a_name_like_none_gets_the_list() -> None:
-    with pytest.raises(UserError, match=r"choose one of .*breakout.* or cartpole"):
-        AtariGame("xyzzy")
-
-
-@pytest.mark.parametrize("game", sorted(NO_SINGLE_PLAYER))
-def test_games_for_two_are_refused(game: str) -> None:
-    assert game not in atari_games()
-    with pytest.raises(UserError, match=f"{game} has no mode for a single player"):
-        AtariGame(game)

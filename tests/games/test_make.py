@@ -9,9 +9,10 @@ from gymnasium.utils.env_checker import check_env
 
 from breakout_a3c.config import GameOptions
 from breakout_a3c.errors import UserError
-from breakout_a3c.games.atari import AtariGame, atari_games
+from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.cartpole import CartPole
 from breakout_a3c.games.make import make_environment, make_environments
+from breakout_a3c.games.names import atari_games
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
 from tests.games.test_atari import always, play, record
 

@@ -2,36 +2,37 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from breakout_a3c.__main__ import COMMANDS
+from tests import running
 
 ROOT = Path(__file__).parents[2]
 BAD_INPUT = 2
+GIVE_ONE = "give one of train, play, games, curves, publish."
 
 
-def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def run(*arguments: object, folder: Path) -> CompletedProcess[str]:
+    return running.run(
         [sys.executable, "-m", "breakout_a3c", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        check=False,
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "-m breakout_a3c: no command was given: give one of train, play, curves, publish."),
-        (("evaluate",), "-m breakout_a3c: there is no command 'evaluate': give one of train, play, curves, publish."),
-        (("--play",), "-m breakout_a3c: there is no command '--play': give one of train, play, curves, publish."),
+        ((), f"-m breakout_a3c: no command was given: {GIVE_ONE}"),
+        (("evaluate",), f"-m breakout_a3c: there is no command 'evaluate': {GIVE_ONE}"),
+        (("--play",), f"-m breakout_a3c: there is no command '--play': {GIVE_ONE}"),
         (("curves",), "-m breakout_a3c curves: the following arguments are required: RUN: "),
         (("curves", "missing"), "-m breakout_a3c curves: there is no folder missing: "),
         (("curves", "missing", "--output", "x.jpg"), "-m breakout_a3c curves: --output is x.jpg: "),
@@ -77,6 +78,7 @@ def test_help_names_every_command(tmp_path: Path, option: str) -> None:
     [
         ("train", ["--preset", "--resume"]),
         ("play", ["--render", "--serve", "--record", "--json", "--episodes"]),
+        ("games", []),
         ("curves", ["--output", "--title"]),
         ("publish", ["--evaluation"]),
     ],

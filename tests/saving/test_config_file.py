@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from breakout_a3c.config import SETTINGS, TrainConfig
+from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C, PRESETS
 from breakout_a3c.saving.config_file import read_config, write_config
@@ -54,7 +54,7 @@ def test_what_a_file_leaves_out_is_as_in_the_base(path: Path, base: TrainConfig)
 
 def test_another_game_starts_from_plain_settings(path: Path) -> None:
     path.write_text('[game]\ngame = "pong"\n')
-    assert read_config(path, BREAKOUT) == BREAKOUT.replace(game="pong", symmetric=False, life_loss_penalty=0.0)
+    assert read_config(path, BREAKOUT) == BREAKOUT.replace(game="pong", **OTHER_GAMES)
     path.write_text('[game]\ngame = "pong"\nlife_loss_penalty = 0.5\n')
     assert read_config(path, BREAKOUT).game.life_loss_penalty == 0.5, "it was given"
 
