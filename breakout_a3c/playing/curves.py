@@ -99,7 +99,8 @@ def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
             "thousand games": curve.games / 1e3,
         }
         for axis, (label, x) in zip(axes, x_values.items(), strict=True):
-            (line,) = axis.plot(x, curve.scores, label=curve.name, linewidth=1.5)
+            marker = "o" if len(x) == 1 else None  # one point is no line
+            (line,) = axis.plot(x, curve.scores, label=curve.name, linewidth=1.5, marker=marker)
             axis.set_xlabel(label)
             if len(curve.evaluation_steps):
                 at = np.interp(curve.evaluation_steps, curve.steps, x)
@@ -114,9 +115,15 @@ def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
 
 
 def style_axis(axis: Any) -> None:
-    """Begin both axes at 0, and hide the lines that carry no data."""
+    """Begin the axes at 0, but not the scores' where some are negative; hide the lines that carry no data.
+
+    Args:
+        axis: All its lines are drawn, and those of the axes that share its scores.
+    """
     axis.grid(alpha=0.25)
     axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
+    sharing = axis.get_shared_y_axes().get_siblings(axis)
+    if min(each.dataLim.ymin for each in sharing) >= 0:
+        axis.set_ylim(bottom=0)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

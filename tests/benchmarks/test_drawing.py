@@ -22,3 +22,13 @@ def test_two_charts_show_all_that_is_drawn(tmp_path: Path, logarithmic_from: flo
     assert axes[1].get_xlim()[0] == (logarithmic_from or 0)
     assert [axis.get_xlabel() for axis in axes] == list(BY_MINUTES_AND_STEPS)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_below_0_on_one_chart_are_whole_on_both(tmp_path: Path) -> None:
+    with two_charts(tmp_path / "curves.png", BY_MINUTES_AND_STEPS, "score", (6, 3)) as axes:
+        draw_band(axes[0], X, 10 * X, 9 * X, 11 * X, "first")
+        draw_band(axes[1], X, -20 * X, -21 * X, -19 * X, "second")
+    for axis in axes:
+        bottom, top = axis.get_ylim()
+        assert bottom <= -63
+        assert top >= 33

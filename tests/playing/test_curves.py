@@ -1,12 +1,14 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from breakout_a3c.commands import curves as command
 from breakout_a3c.errors import UserError
-from breakout_a3c.playing.curves import EVALUATION, GAMES, MINUTES, SCORE, draw_curves, read_curve
+from breakout_a3c.playing.curves import EVALUATION, GAMES, MINUTES, SCORE, Curve, draw_curves, read_curve
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.training.metrics import MetricsWriter
 
@@ -23,6 +25,42 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     assert (curve.evaluation_steps.tolist(), curve.evaluation_scores.tolist()) == ([200], [15])
     draw_curves([curve], tmp_path / "curve.png", "title")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+SCORES = {
+    "pong": (-21.0, -20.5, 3.0, 21.0),
+    "skiing": (-30_000.0, -17_000.0, -9_000.0, -3_000.0),
+    "a million": (0.0, 5_000.0, 400_000.0, 1e6),
+    "all equal": (7.0, 7.0, 7.0, 7.0),
+    "all zero": (0.0, 0.0, 0.0, 0.0),
+    "all equal and negative": (-21.0, -21.0, -21.0, -21.0),
+    "one score": (-3.5,),
+    "both signs in two runs": (2.0, 3.0, -400.0),
+}
+
+
+@pytest.mark.parametrize("scores", SCORES.values(), ids=SCORES)
+def test_any_scores_are_drawn_upright_and_whole(
+    scores: tuple[float, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.arange(1.0, len(scores) + 1)
+    first = Curve("first", 1e5 * x, x, 10 * x, np.array(scores), np.array([]), np.array([]))
+    second = replace(first, name="second", scores=2 * first.scores, evaluation_steps=x, evaluation_scores=3 * x)
+    drawn = np.concatenate([first.scores, second.scores, second.evaluation_scores])
+    low, high = drawn.min(), drawn.max()
+    monkeypatch.setattr(plt, "close", lambda figure: None)
+    draw_curves([first, second], tmp_path / "curve.png", "title")
+    figure = plt.gcf()
+    monkeypatch.undo()
+    plt.close(figure)
+    assert len(figure.axes) == 3
+    for axis in figure.axes:
+        bottom, top = axis.get_ylim()
+        assert bottom <= low <= high <= top
+        assert (bottom == 0) == (low >= 0), "an axis from 0 where no score is below"
+        assert top - bottom < 1.2 * (high - min(low, 0)), "the scores fill it"
+        assert axis.get_xlim()[0] == 0
+        assert axis.lines[0].get_marker() == ("o" if len(scores) == 1 else "None"), "one point is no line"
 
 
 def test_what_was_not_written_with_a_score_is_interpolated(tmp_path: Path) -> None:
