@@ -24,7 +24,7 @@ StartMethod = Literal["forkserver", "spawn"]
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
 # Measured for Breakout alone: games other than the preset's begin with these values.
-OTHER_GAMES = {"life_loss_penalty": 0.0, "symmetric": False, "max_episode_frames": 108_000}
+OTHER_GAMES = {"learning_rate": 7e-4, "life_loss_penalty": 0.0, "symmetric": False, "max_episode_frames": 108_000}
 MAX_TEXT = 100  # characters of a setting
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
