@@ -1,5 +1,4 @@
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from benchmarks.common.paths import ROOT
 from benchmarks.common.runs import Events, Series
 from benchmarks.speed import large_machine
 from benchmarks.speed.large_machine import Search, TimeBudget, learned_enough, time_to, training_facts, wait_for_end
+from tests.running import Program, run
 
 
 class Curves:
@@ -135,12 +135,7 @@ def test_a_training_ends_with_its_score_its_time_or_by_itself(monkeypatch: pytes
     monkeypatch.setattr(large_machine, "LOOK_SECONDS", 0.01)
 
     def reason(command: str, scores: list[float], seconds: float) -> str:
-        process = subprocess.Popen([sys.executable, "-c", command])
-        try:
-            return wait_for_end(process, curves(scores), seconds)
-        finally:
-            process.kill()
-            process.wait()
+        return wait_for_end(Program([sys.executable, "-c", command]), curves(scores), seconds)
 
     sleep = "import time; time.sleep(60)"
     assert reason(sleep, [440.0] * 5, seconds=30) == "score"
@@ -169,7 +164,7 @@ def test_the_facts_of_a_training_are_those_of_its_curves() -> None:
 def test_one_file_tells_what_the_time_was_too_short_for(tmp_path: Path) -> None:
     output = tmp_path / "new" / "cores.json"
     command = [sys.executable, "-m", "benchmarks.speed.large_machine", "--minutes-budget", "0.1", "--output", output]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run(command, cwd=ROOT, check=True, capture_output=True)
     result = json.loads(output.read_text())
     assert result["cores"] >= 1
     assert result["bare_emulator_steps_per_second"] is None

@@ -58,8 +58,16 @@ def test_a_video_has_every_frame_and_the_game_moves_in_it(scenes: list[Scene], t
     assert moved > 100, "the ball stands still"
 
 
+@pytest.fixture
+def ctrl_c_interrupts() -> Iterator[None]:
+    """Python's own handler, even where the tests ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_in_the_middle_of_a_picture_costs_no_recording(
-    scenes: list[Scene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: list[Scene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ctrl_c_interrupts: None
 ) -> None:
     path = tmp_path / "game.mp4"
     recorder = Recorder(path, 60)

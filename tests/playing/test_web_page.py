@@ -4,12 +4,13 @@ import http.client
 import itertools
 import shutil
 import signal
-import subprocess
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ from breakout_a3c.playing.show import Pacer, show_game
 from breakout_a3c.playing.web_page import BUTTONS, MAX_PICTURES_PER_SECOND, Page
 from tests.playing.test_show import FakeTime
 from tests.playing.test_window import SCENE
-from tests.programs.test_train import wait_for
+from tests.running import Program, marked_environment, wait_for
 
 BROWSER = ("chromium", "chromedriver")
 ROOT = Path(__file__).parents[2]
@@ -139,9 +140,13 @@ def test_a_port_in_use_is_a_sentence(page: tuple[Page, Controls], capfd: pytest.
     assert capfd.readouterr() == ("", ""), "and nothing but it"
 
 
-def free_port() -> int:
-    with Page(Controls(), 0) as page:
-        return page.port
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port that nobody else is given; a server that reuses addresses can listen on it."""
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
 
 
 @pytest.fixture
@@ -151,53 +156,49 @@ def browser() -> Iterator[Chrome]:
     options.binary_location = shutil.which("chromium") or ""
     for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1100,1000"):
         options.add_argument(argument)
-    browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
+    browser = Chrome(options, ChromeService(shutil.which("chromedriver"), env=marked_environment()))
     yield browser
     browser.quit()
 
 
 @pytest.mark.skipif(not all(map(shutil.which, BROWSER)), reason=f"needs {' and '.join(BROWSER)}")
 def test_in_a_browser_the_game_is_live_and_its_buttons_work(
-    browser: Chrome, checkpoint_path: Path, tmp_path: Path
+    browser: Chrome, checkpoint_path: Path, tmp_path: Path, free_port: int
 ) -> None:
-    port = free_port()
-    command = [sys.executable, str(ROOT / "play.py"), str(checkpoint_path), "--serve", str(port)]
-    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
-    try:
-        assert playing.stdout is not None
-        assert f"http://127.0.0.1:{port}" in playing.stdout.readline()
-        browser.get(f"http://127.0.0.1:{port}/")
+    command = [sys.executable, str(ROOT / "play.py"), str(checkpoint_path), "--serve", str(free_port)]
+    playing = Program(command, stdout=PIPE, stderr=STDOUT, text=True, cwd=tmp_path)
+    assert playing.stdout is not None
+    assert f"http://127.0.0.1:{free_port}" in playing.stdout.readline()
+    browser.get(f"http://127.0.0.1:{free_port}/")
 
-        def look() -> np.ndarray:
-            picture = cv2.imdecode(np.frombuffer(browser.get_screenshot_as_png(), np.uint8), cv2.IMREAD_COLOR)
-            return picture[: picture.shape[0] * 4 // 5]  # above the buttons, which have a frame when they are clicked
+    def look() -> np.ndarray:
+        picture = cv2.imdecode(np.frombuffer(browser.get_screenshot_as_png(), np.uint8), cv2.IMREAD_COLOR)
+        return picture[: picture.shape[0] * 4 // 5]  # above the buttons, which have a frame when they are clicked
 
-        def moves() -> bool:
-            before = look()
-            time.sleep(0.5)
-            return not np.array_equal(before, look())
+    def moves() -> bool:
+        before = look()
+        time.sleep(0.5)
+        return not np.array_equal(before, look())
 
-        def red_bricks() -> int:
-            return int((np.abs(look().reshape(-1, 3).astype(int) - (72, 72, 200)).max(axis=1) < 20).sum())
+    def red_bricks() -> int:
+        return int((np.abs(look().reshape(-1, 3).astype(int) - (72, 72, 200)).max(axis=1) < 20).sum())
 
-        wait_for(lambda: red_bricks() > 5000)
-        assert moves()
-        browser.find_element(By.ID, "record").click()
-        wait_for(lambda: any(tmp_path.glob(".breakout-*.mp4")))
-        browser.find_element(By.ID, "pause").click()
-        wait_for(lambda: not moves())
+    wait_for(lambda: red_bricks() > 5000)
+    wait_for(moves)
+    browser.find_element(By.ID, "record").click()
+    wait_for(lambda: any(tmp_path.glob(".breakout-*.mp4")))
+    browser.find_element(By.ID, "pause").click()
+    wait_for(lambda: not moves())
+    still = look()
+    for button in ("saliency", "frames", "greedy"):
+        browser.find_element(By.ID, button).click()
+        wait_for(lambda seen=still: not np.array_equal(look(), seen))
         still = look()
-        for button in ("saliency", "frames", "greedy"):
-            browser.find_element(By.ID, button).click()
-            wait_for(lambda seen=still: not np.array_equal(look(), seen))
-            still = look()
-        browser.find_element(By.ID, "faster").click()
-        browser.find_element(By.ID, "pause").click()
-        wait_for(moves)
-        playing.send_signal(signal.SIGINT)
-        printed, _ = playing.communicate(timeout=10)
-    finally:
-        playing.kill()
+    browser.find_element(By.ID, "faster").click()
+    browser.find_element(By.ID, "pause").click()
+    wait_for(moves)
+    playing.send_signal(signal.SIGINT)
+    printed, _ = playing.communicate(timeout=10)
     assert playing.returncode == 0, printed
     (video,) = tmp_path.glob("breakout-*.mp4")
     assert f"recorded: {video.name}" in printed

@@ -1,8 +1,9 @@
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.running import run
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,7 +24,7 @@ def test_children_find_torch_imported(tmp_path: Path) -> None:
     """A forkserver swallows an ImportError of its preload, and starting 8 actor-learners then takes 15 s."""
     script = tmp_path / "script.py"
     script.write_text(f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n{PRELOADED}")
-    assert subprocess.run([sys.executable, str(script)], cwd=tmp_path, timeout=60, check=False).returncode == 7
+    assert run([sys.executable, str(script)], cwd=tmp_path, timeout=60).returncode == 7
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,6 @@ def test_help_and_mistakes_do_not_wait_for_torch(line: str, words: str) -> None:
         f"try: runpy.run_path({program!r}, run_name='__main__')\nexcept SystemExit: pass\n"
         "assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout + done.stderr

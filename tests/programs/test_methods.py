@@ -2,13 +2,13 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from breakout_a3c.saving.checkpoints import load_checkpoint
+from tests.running import run
 from tests.starting import IMPORTS_SECONDS, START_METHOD
 
 ROOT = Path(__file__).parents[2]
@@ -18,15 +18,14 @@ SOLVED = 475  # of CartPole-v1; a random policy has 22
 def train(folder: Path, *options: object) -> str:
     command = [sys.executable, ROOT / "train.py", "--run", "run", "--eval-minutes", "0"]
     command += ["--start-method", START_METHOD, *options]
-    return subprocess.run(
-        [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True, timeout=500
-    ).stdout
+    done = run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True, timeout=500)
+    return str(done.stdout)
 
 
 def score(folder: Path) -> float:
     """Return the mean of 100 games that were not trained on."""
     command = [sys.executable, ROOT / "play.py", "checkpoints/latest.pt", "--episodes", "100", "--json"]
-    played = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True)
+    played = run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=True)
     return float(json.loads(played.stdout)["mean"])
 
 
@@ -92,5 +91,5 @@ def test_two_networks_are_trained_saved_and_played(tmp_path: Path) -> None:
     assert checkpoint.gradient_average.any()
     assert score(tmp_path) > 5
     resumed = ["--resume", "checkpoints/latest.pt", "--total-steps", "4000"]
-    subprocess.run([sys.executable, ROOT / "train.py", *resumed], cwd=tmp_path, check=True, capture_output=True)
+    run([sys.executable, ROOT / "train.py", *resumed], cwd=tmp_path, check=True, capture_output=True)
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps >= 4000

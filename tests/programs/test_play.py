@@ -4,9 +4,9 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pygame
@@ -21,21 +21,21 @@ from breakout_a3c.playing.report import TABLE
 from breakout_a3c.playing.show import show_game
 from breakout_a3c.playing.window import Window
 from breakout_a3c.saving.agent import load_agent
+from tests import running
 
 ROOT = Path(__file__).parents[2]
 BAD_INPUT = 2
 
 
-def run(*arguments: object, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, folder: Path = ROOT, **environment: str) -> CompletedProcess[str]:
     without_display = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    return subprocess.run(
+    return running.run(
         [sys.executable, str(ROOT / "play.py"), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,
         cwd=folder,
         env=without_display | environment,
-        check=False,
     )
 
 
@@ -164,7 +164,7 @@ def test_help_names_what_there_is_and_needs_no_torch() -> None:
         "finally:\n"
         "    assert not {'torch', 'cv2', 'pygame', 'numpy'} & set(sys.modules), 'heavy imports'\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = running.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(name in done.stdout for name in ("--render", "--record", "--episodes", "--json", "--greedy", "--sticky"))
 
@@ -210,14 +210,18 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
     assert len(player.scores) == 1
 
 
-@pytest.mark.parametrize(("held", "played"), [("RIGHT", 1), ("LEFT", 2), ("", 0), ("UP", 0)])
-def test_the_viewer_can_take_over_and_give_back(checkpoint_path: Path, held: str, played: int) -> None:
+@pytest.mark.parametrize(
+    ("held", "played"), [(("RIGHT",), 1), (("LEFT",), 2), ((), 0), (("FIRE",), 0), (("UP",), 0), (("RIGHT", "UP"), 1)]
+)
+def test_the_viewer_can_take_over_and_give_back(
+    checkpoint_path: Path, held: tuple[str, ...], played: int
+) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
     player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
     alone = [scene.action for scene in itertools.islice(player.play(0), 240)]
     game = player.play(0)
     before = [scene.action for scene in itertools.islice(game, 40)]
-    controls.human, controls.held_action = True, held
+    controls.human, controls.held = True, held
     taken_over = list(itertools.islice(game, 40))
     assert before == alone[:40]
     assert {scene.action for scene in taken_over[4:]} == {played}

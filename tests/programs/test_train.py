@@ -4,13 +4,13 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import psutil
 import pytest
@@ -23,6 +23,7 @@ from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.training.evaluator import NICENESS
 from breakout_a3c.training.metrics import LAYOUT
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters
+from tests.running import Program, wait_for
 from tests.starting import IMPORTS_CPU_SECONDS, IMPORTS_SECONDS, START_METHOD
 
 TRAIN = Path(__file__).parents[2] / "train.py"
@@ -39,15 +40,13 @@ CONFIG_FILES = {
 }
 
 
-def start(folder: Path, *options: str, first: Sequence[str] = SMALL) -> subprocess.Popen[str]:
+def start(folder: Path, *options: str, first: Sequence[str] = SMALL) -> Program:
     """Start a training in ``folder``, which is not the repository's, with the options ``first`` and others."""
     command = [sys.executable, str(TRAIN), *first, *options]
-    return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    return Program(command, cwd=folder, stdout=PIPE, stderr=STDOUT, text=True)
 
 
-def finish(training: subprocess.Popen[str], code: int) -> str:
+def finish(training: Program, code: int) -> str:
     """Wait for a training's end, and return what it printed."""
     output, _ = training.communicate(timeout=100)
     assert training.returncode == code, output
@@ -56,34 +55,27 @@ def finish(training: subprocess.Popen[str], code: int) -> str:
     return output
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
-
-
 def first_checkpoint(folder: Path) -> Callable[[], bool]:
     """Return what tells whether anything that was learned is saved; under spawn, a checkpoint may come before that."""
     latest = folder / "checkpoints" / "latest.pt"
     return lambda: latest.exists() and latest.resolve().stem != "step_000000000000"
 
 
-def family(training: subprocess.Popen[str]) -> list[psutil.Process]:
+def family(training: Program) -> list[psutil.Process]:
     return psutil.Process(training.pid).children(recursive=True)
 
 
-def actor_learners(training: subprocess.Popen[str], cpu_seconds: float = 0.3) -> list[psutil.Process]:
+def actor_learners(training: Program, cpu_seconds: float = 0.3) -> list[psutil.Process]:
     """Return the actor-learners that have played for a while; any of them may end meanwhile."""
     return players(training, 0, cpu_seconds)
 
 
-def evaluators(training: subprocess.Popen[str]) -> list[psutil.Process]:
+def evaluators(training: Program) -> list[psutil.Process]:
     """Return the evaluator, once it has begun to load its game."""
     return players(training, NICENESS, 0.0)
 
 
-def players(training: subprocess.Popen[str], niceness: int, cpu_seconds: float) -> list[psutil.Process]:
+def players(training: Program, niceness: int, cpu_seconds: float) -> list[psutil.Process]:
     """Return the processes that play with ``niceness`` more than the trainer's, but not those that start them."""
     found = []
     for process in family(training):

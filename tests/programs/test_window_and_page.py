@@ -2,17 +2,18 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
 from Xlib import X, display
 from Xlib.protocol import event
+
+from tests.running import Program, run, wait_for
 
 ROOT = Path(__file__).parents[2]
 SCREEN = (1000, 800)
@@ -23,18 +24,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def x_server() -> Iterator[str]:
-    """The display of an X server."""
+@pytest.fixture
+def x_server() -> str:
+    """The display of an X server, which no earlier test's window is on."""
     reader, writer = os.pipe()
     # It resets when its last client leaves, unless told otherwise: a window that opens meanwhile is lost.
     command = ["Xvfb", "-noreset", "-displayfd", str(writer), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24"]
-    server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    Program(command, pass_fds=[writer], stderr=DEVNULL)
     os.close(writer)
-    number = os.read(reader, 16).decode().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
+    with os.fdopen(reader) as told:
+        number = told.readline().strip()  # once it takes clients
+    assert number, "the X server did not start"
+    return f":{number}"
 
 
 class Watched:
@@ -44,16 +45,13 @@ class Watched:
         self._environment = os.environ | {"DISPLAY": x_server}
         self._environment.pop("SDL_VIDEODRIVER", None)
         command = [sys.executable, str(ROOT / "play.py"), str(model), "--render"]
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        wait_for(lambda: self._find() or self.process.poll() is not None)
-        assert self.process.poll() is None, f"it ended before its window was found: {self.process.communicate()[0]}"
+        self.process = Program(command, cwd=folder, env=self._environment, stdout=PIPE, stderr=STDOUT, text=True)
+        wait_for(self._find)
         self.window = self._find()
 
     def _xdotool(self, *arguments: str) -> str:
         command = ["xdotool", *arguments]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False).stdout
+        return str(run(command, env=self._environment, capture_output=True, text=True).stdout)
 
     def _find(self) -> str:
         return self._xdotool("search", "--onlyvisible", "--class", ".").strip()
@@ -68,7 +66,8 @@ class Watched:
         protocols, delete = (server.intern_atom(name) for name in ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))
         asked = event.ClientMessage(window=window, client_type=protocols, data=(32, [delete, X.CurrentTime, 0, 0, 0]))
         window.send_event(asked)
-        server.flush()
+        server.sync()
+        server.close()
 
     def take_away(self) -> None:
         """Destroy the window from outside."""
@@ -79,49 +78,46 @@ class Watched:
         grab = ["-f", "x11grab", "-video_size", f"{SCREEN[0]}x{SCREEN[1]}", "-i", self._environment["DISPLAY"]]
         raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *grab, *raw]
-        done = subprocess.run(command, capture_output=True, check=True, env=self._environment)
+        done = run(command, capture_output=True, check=True, env=self._environment)
         return np.frombuffer(done.stdout, np.uint8).reshape(SCREEN[1], SCREEN[0], 3)
+
+    def differs(self, before: np.ndarray) -> bool:
+        return not np.array_equal(self.look(), before)
 
     def changes(self) -> bool:
         """Tell whether the picture moves within half a second."""
         before = self.look()
         time.sleep(0.5)
-        return not np.array_equal(before, self.look())
+        return self.differs(before)
 
-
-def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.1)
+    def still(self) -> np.ndarray:
+        """Return the picture once it has stayed the same for two seconds; a slow machine's moves now and then."""
+        wait_for(lambda: not any(self.changes() for _ in range(4)))
+        return self.look()
 
 
 @pytest.fixture
-def watched(x_server: str, checkpoint_path: Path, tmp_path: Path) -> Iterator[Watched]:
-    watched = Watched(x_server, checkpoint_path, tmp_path)
-    yield watched
-    watched.process.kill()
-    watched.process.wait()
+def watched(x_server: str, checkpoint_path: Path, tmp_path: Path) -> Watched:
+    return Watched(x_server, checkpoint_path, tmp_path)
 
 
 def test_the_window_is_driven_by_keys(watched: Watched, tmp_path: Path) -> None:
-    assert watched.changes(), "the game moves"
+    wait_for(watched.changes)
     watched.press("v")
-    time.sleep(1.0)
+    wait_for(lambda: any(tmp_path.glob(".breakout-*.mp4")))
     watched.press("v")
     watched.press("space")
-    wait_for(lambda: not watched.changes())
-    plain = watched.look()
+    plain = watched.still()
     assert (plain == (200, 72, 72)).all(axis=2).sum() > 5000, "the red bricks are there"
     watched.press("h")
-    wait_for(lambda: not np.array_equal(watched.look(), plain))
+    wait_for(lambda: watched.differs(plain))
     watched.press("h")
-    wait_for(lambda: np.array_equal(watched.look(), plain))
+    wait_for(lambda: not watched.differs(plain))
     watched.press("s")
-    wait_for(lambda: not np.array_equal(watched.look(), plain))
+    wait_for(lambda: watched.differs(plain))
     looking = watched.look()
     watched.press("period")
-    wait_for(lambda: not np.array_equal(watched.look(), looking))
+    wait_for(lambda: watched.differs(looking))
     assert not watched.changes(), "one step, and no more"
     watched.press("q")
     printed, _ = watched.process.communicate(timeout=10)

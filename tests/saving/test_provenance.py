@@ -1,7 +1,6 @@
 """A result names the versions and the commit that it comes from."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import torch
 
 from breakout_a3c.saving import provenance
 from breakout_a3c.saving.provenance import command_line, program_versions
+from tests.running import run
 
 
 def test_the_commit_says_if_the_code_differs_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+        run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
 
     code, text = tmp_path / "package" / "code.py", tmp_path / "README.md"
     code.parent.mkdir()

@@ -3,11 +3,11 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import psutil
 import pytest
@@ -31,8 +31,8 @@ from tests.programs.test_train import (
     finish,
     first_checkpoint,
     start,
-    wait_for,
 )
+from tests.running import Program, wait_for
 from tests.starting import training_context
 from tests.torture.effort import rounds
 
@@ -243,17 +243,12 @@ def test_a_fault_of_the_trainer_itself_leaves_nothing_behind(tmp_path: Path) -> 
     script.write_text(FAULTY)
     options = ["--preset", "cartpole", "--threads", "1", "--total-steps", "none", "--checkpoint-minutes", "0.01"]
     repository = os.environ | {"PYTHONPATH": str(TRAIN.parent)}
-    training = subprocess.Popen(
-        [sys.executable, str(script), *options, "--eval-minutes", "0.001"],
-        cwd=tmp_path, env=repository, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    command = [sys.executable, str(script), *options, "--eval-minutes", "0.001"]
+    training = Program(command, cwd=tmp_path, env=repository, stdout=PIPE, stderr=STDOUT, text=True)
     wait_for(first_checkpoint(tmp_path))
     processes = family(training)
     training.send_signal(signal.SIGINT)
-    try:
-        code = training.wait(GONE_SECONDS)
-    finally:
-        training.kill()
+    code = training.wait(GONE_SECONDS)
     assert_gone(processes)
     assert code == 1
     assert "nobody thought of this" in training.communicate()[0]

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint
-from tests.programs.test_train import TRAIN, finish, first_checkpoint, start, wait_for
+from tests.programs.test_train import TRAIN, finish, first_checkpoint, start
+from tests.running import run, wait_for
 
 PLAY = TRAIN.with_name("play.py")
 # Each Python process runs this first. An address of another kind than a path leaves the machine or could.
@@ -73,10 +73,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
         evaluations = ["--eval-minutes", "1", "--eval-episodes", "1"]
         going_on = ["--resume", str(latest), "--start-method", "spawn", "--total-steps", str(stopped.steps + 200)]
         outputs.append(finish(start(folder, *going_on, *evaluations, "--max-episode-frames", "400"), 0))
-        played = subprocess.run(
-            [sys.executable, str(PLAY), str(latest), "--json", "--episodes", "1"],
-            cwd=folder, capture_output=True, text=True, timeout=100, check=True,
-        )  # fmt: skip
+        command = [sys.executable, str(PLAY), str(latest), "--json", "--episodes", "1"]
+        played = run(command, cwd=folder, capture_output=True, text=True, check=True)
     processes = len((folder / "network.log.watched").read_text().splitlines())
     return Watched(stopped, load_checkpoint(latest), outputs, json.loads(played.stdout), log.read_text(), processes)
 
@@ -111,5 +109,5 @@ def test_nothing_asks_for_the_network(watched: Watched) -> None:
 def test_the_watch_sees_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: str) -> None:
     log = watch_network(tmp_path, monkeypatch)
     code = f"import socket, urllib.request\n{attempt}"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 1
+    assert run([sys.executable, "-c", code], capture_output=True).returncode == 1
     assert log.read_text().startswith("socket.")

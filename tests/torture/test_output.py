@@ -5,17 +5,18 @@ import os
 import pty
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import threading
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from breakout_a3c.saving.checkpoints import load_checkpoint
-from tests.programs.test_train import GONE_SECONDS, TRAIN, assert_gone, family, first_checkpoint, wait_for
+from tests.programs.test_train import GONE_SECONDS, TRAIN, assert_gone, family, first_checkpoint
+from tests.running import Program, run, wait_for
 
 COMMAND = [sys.executable, str(TRAIN), "--preset", "cartpole", "--threads", "1", "--eval-minutes", "0"]
 
@@ -26,7 +27,7 @@ COMMAND = [sys.executable, str(TRAIN), "--preset", "cartpole", "--threads", "1",
 def test_a_training_bears_a_stdout_that_is_full_or_closed(tmp_path: Path, where: str, unbuffered: str) -> None:
     shell = ["sh", "-c", f'exec "$@" --total-steps 2000 {where}', "sh", *COMMAND]
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
-    done = subprocess.run(shell, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, timeout=100, check=False)
+    done = run(shell, cwd=tmp_path, env=environment, stderr=PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
     assert checkpoint.steps >= 2000
@@ -39,12 +40,10 @@ class Terminal:
     def __init__(self, folder: Path, *options: str) -> None:
         self._ours, theirs = pty.openpty()
         self.resize(24, 80)
-        self.training = subprocess.Popen(
-            # As a login would: the terminal controls the session.
-            [sys.executable, "-c", "import os, sys, fcntl, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-             "os.execv(sys.argv[1], sys.argv[1:])", *COMMAND, *options],
-            cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs,
-        )  # fmt: skip
+        # As a login would: the terminal controls the session.
+        login = "import os, sys, fcntl, termios as t; fcntl.ioctl(0, t.TIOCSCTTY); os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", login, *COMMAND, *options]
+        self.training = Program(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         self.shown = b""
         self._closed = False
@@ -62,14 +61,11 @@ class Terminal:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def close(self) -> int:
-        """Close the window, and return the exit code of the training; one that goes on is killed."""
+        """Close the window, and return the exit code of the training."""
         self._closed = True
         self._reader.join()  # its last read ends with the next thing shown
         os.close(self._ours)
-        try:
-            return self.training.wait(GONE_SECONDS)
-        finally:
-            self.training.kill()
+        return self.training.wait(GONE_SECONDS)
 
 
 @pytest.mark.torture

@@ -6,7 +6,6 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,8 @@ from breakout_a3c.training import metrics, trainer
 from breakout_a3c.training.console import TrainingConsole
 from breakout_a3c.training.plan import TrainingPlan
 from breakout_a3c.training.trainer import Trainer
-from tests.programs.test_train import first_checkpoint, wait_for
+from tests.programs.test_train import first_checkpoint
+from tests.running import run, wait_for
 from tests.saving.test_checkpoints import small_checkpoint
 from tests.starting import training_context
 from tests.torture.effort import rounds
@@ -104,7 +104,7 @@ class Disk:
 
     def _mount(self, *arguments: str | Path) -> bool:
         try:
-            done = subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
+            done = run(["mount", *arguments], capture_output=True).returncode == 0
         except FileNotFoundError:
             return False
         if done:
@@ -112,7 +112,7 @@ class Disk:
         return done
 
     def _unmount(self, path: Path) -> None:
-        subprocess.run(["umount", "--lazy", path], check=True)
+        run(["umount", "--lazy", path], check=True)
         self._mounted.remove(path)
 
     def fill(self) -> None:
@@ -129,7 +129,7 @@ class Disk:
         checkpoints = self.path / "checkpoints"
         if self.can_mount:
             assert self._mount("--bind", checkpoints, checkpoints)
-            subprocess.run(["mount", "-o", "remount,bind,ro", checkpoints], check=True)
+            run(["mount", "-o", "remount,bind,ro", checkpoints], check=True)
         else:
             checkpoints.rename(self.path / "aside")
             checkpoints.touch()
