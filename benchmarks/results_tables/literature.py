@@ -1,4 +1,4 @@
-"""Published scores of Breakout, from no-op starts and by their authors' own protocols."""
+"""Published scores, from no-op starts and by their authors' own protocols."""
 
 from typing import NamedTuple
 
@@ -33,6 +33,14 @@ PUBLISHED_SCORES = (
     PublishedScore("a person (Mnih et al. 2015)", "30.5"),
     PublishedScore("random (Mnih et al. 2015)", "1.7"),
 )
+# Of the games while training, of 16 million frames or 20 million for Pong, as many as other_games trains on: the mean
+# of the runs' iteration 15 or 19, a million frames each (baselines/atari/data/*.json at commit 5873f54). Actions stick.
+DOPAMINE = "https://github.com/google/dopamine/tree/master/baselines/atari"
+PUBLISHED_AT_AS_MANY_FRAMES = {
+    "pong": {"DQN": "15.8", "Rainbow": "18.4", "IQN": "18.4"},
+    "seaquest": {"DQN": "1,915", "Rainbow": "2,064", "IQN": "10,075"},
+    "space_invaders": {"DQN": "847", "Rainbow": "953", "IQN": "1,224"},
+}
 # What trained the published model; the JSON files of its evaluation tell of the last of its runs only.
 PUBLISHED_MODEL = (
     "47 million agent steps: 6.1 hours on 2 cores, then 9 minutes on 16; not in one run: in seven, each from the one "

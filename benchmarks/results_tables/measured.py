@@ -46,6 +46,11 @@ class Measured:
         found = [read_result(path) for path in self.folder.glob("large_machine/*.json")]
         return sorted(found, key=lambda result: int(result["cores"]))
 
+    @cached_property
+    def other_games(self) -> list[dict[str, Any]]:
+        """The trainings on games other than Breakout, by name."""
+        return [read_result(path) for path in sorted(self.folder.glob("other_games/*.json"))]
+
     def published(self, policy: str) -> dict[str, Any]:
         """Return an evaluation of the published model, such as ``sampled-sticky``."""
         return read_result(self.folder / "evaluation" / "breakout" / f"{policy}.json")

@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Measured], str]] = {
     "how-soon": tables.how_soon,
     "how-well": tables.how_well,
     "how-fast": tables.how_fast,
+    "other-games": tables.other_games,
     "throughput": figures.throughput,
     "throughput-source": lambda measured: figures.source(measured.throughput),
     "sb3-training": figures.sb3_training,

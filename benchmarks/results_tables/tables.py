@@ -3,7 +3,12 @@
 from typing import Any
 
 from benchmarks.learning import time_to_score
-from benchmarks.results_tables.literature import PUBLISHED_MODEL, PUBLISHED_SCORES
+from benchmarks.results_tables.literature import (
+    DOPAMINE,
+    PUBLISHED_AT_AS_MANY_FRAMES,
+    PUBLISHED_MODEL,
+    PUBLISHED_SCORES,
+)
 from benchmarks.results_tables.measured import Measured
 from benchmarks.speed.sb3_training import NETWORKS
 
@@ -65,6 +70,31 @@ def default_training_row(measured: Measured) -> str:
     return (
         f"| default training, seeds {', '.join(map(str, numbers))} | {', '.join(plain)} | {', '.join(sticky)} "
         f"| {steps:.1f} million agent steps, {minutes:.0f} minutes on {cores} cores; {truncated} games truncated |"
+    )
+
+
+def other_games(measured: Measured) -> str:
+    """Return what the plain settings reach in other games, beside random play and what is published."""
+    results = measured.other_games
+    agents = list(next(iter(PUBLISHED_AT_AS_MANY_FRAMES.values())))
+    lines = [
+        "| game | agent steps | random play | ours | with as many frames: " + " | ".join(agents) + " |",
+        "|---" * (len(agents) + 4) + "|",
+    ]
+    for result in results:
+        published = PUBLISHED_AT_AS_MANY_FRAMES[result["game"]]
+        steps = f"{result['training']['steps'] / 1e6:.1f} million"
+        ours = (score(result["random"]), f"**{score(result['evaluation'])}**")
+        lines.append("| " + " | ".join([result["game"], steps, *ours, *(published[agent] for agent in agents)]) + " |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Ours: `python train.py --game GAME`, one seed each; the means of 100 fresh games with their standard "
+            f"errors, without sticky actions. Measured on {places(results)}.",
+            "The others: the games of their training, with sticky actions, in the mean of five runs "
+            f"([Dopamine]({DOPAMINE})).",
+        ]
     )
 
 
@@ -135,7 +165,7 @@ def minutes_to(result: dict[str, Any], target: int) -> str:
 
 def score(evaluation: dict[str, Any] | None) -> str:
     """Return a mean and its standard error as a cell of a table."""
-    return f"{evaluation['mean']:.1f} ± {evaluation['standard_error']:.1f}" if evaluation else NONE
+    return f"{evaluation['mean']:,.1f} ± {evaluation['standard_error']:,.1f}" if evaluation else NONE
 
 
 def place(machine: dict[str, Any]) -> str:
