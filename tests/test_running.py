@@ -1,5 +1,6 @@
 """What tests start has default signals, and is gone when the test has passed, has failed or was stopped."""
 
+import ast
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from tests.running import Program, run, wait_for
 
 ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
 # It starts a process in a session of its own, and both ignore what asks them to end.
 STUBBORN = """
 import signal, subprocess, time
@@ -116,3 +118,17 @@ def test_a_program_that_never_ends_shows_what_it_printed() -> None:
     code = "import time; print('so far', flush=True); time.sleep(100)"
     with pytest.raises(AssertionError, match=r"did not end within 2 s.*\n.*ran and printed:\nso far"):
         run([sys.executable, "-c", code], timeout=2, capture_output=True, text=True)
+
+
+STARTS = {"run", "call", "check_call", "check_output", "Popen", "fork", "forkpty", "system", "popen", "spawn"}
+
+
+def test_nothing_is_started_otherwise() -> None:
+    for path in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom) and node.module in ("subprocess", "os", "pty"):
+                assert not STARTS & set(names), f"{path} starts programs: use tests/running.py"
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                starts = node.value.id in ("subprocess", "os", "pty") and node.attr in STARTS
+                assert not starts or path.name == "running.py", f"{path} starts programs: use tests/running.py"

@@ -4,10 +4,12 @@ A shared machine that slows down slows all of them down; a ratio is taken betwee
 round.
 """
 
+import itertools
 import signal
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,9 +99,12 @@ def started(contender: Contender, minimum: int = 100) -> Contender:
 
 def run_rounds(contenders: list[Contender], rounds: int, slice_seconds: float) -> None:
     """Run each contender's slice in each round, then end them all."""
-    for number in range(rounds):
-        for contender in contenders:
-            contender.run_slice(slice_seconds)
-            print(f"round {number + 1}: {contender.name}: {contender.rates[-1]:,.0f} steps/s", flush=True)
-    for contender in contenders:
-        contender.signal(signal.SIGKILL)
+    try:
+        for number in range(rounds):
+            for contender in contenders:
+                contender.run_slice(slice_seconds)
+                print(f"round {number + 1}: {contender.name}: {contender.rates[-1]:,.0f} steps/s", flush=True)
+    finally:
+        for process in itertools.chain.from_iterable(contender.processes for contender in contenders):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,17 @@ class Training:
             return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         with log.open("a") as output:
             return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+
+    @contextmanager
+    def running(
+        self, arguments: list[str], resume: Path | None = None, log: Path | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start it as ``start`` does, and stop it at the end of the block, however that ends."""
+        process = self.start(arguments, resume, log)
+        try:
+            yield process
+        finally:
+            stop(process)
 
 
 def stop(training: "subprocess.Popen[bytes]") -> int:

@@ -20,7 +20,7 @@ from benchmarks.common.machine import describe_machine
 from benchmarks.common.paths import RESULTS, from_root
 from benchmarks.common.programs import add_draw_option, make_parser
 from benchmarks.common.runs import Array, first_reaching, read_result, thinned, write_result
-from benchmarks.common.trainings import Training, stop
+from benchmarks.common.trainings import Training
 from breakout_a3c.playing.curves import read_curve
 
 OUTPUT = RESULTS / "compare"
@@ -53,10 +53,9 @@ def run(arguments: list[str], seed: int, minutes: float) -> Run:
     """Train for so long, and return the curve: minutes, steps, and the mean score of the last 100 games."""
     with tempfile.TemporaryDirectory() as folder:
         training = Training(Path(folder), "run")
-        process = training.start([*arguments, "--seed", str(seed), "--eval-minutes", "0"])
-        with suppress(subprocess.TimeoutExpired):
+        options = [*arguments, "--seed", str(seed), "--eval-minutes", "0"]
+        with training.running(options) as process, suppress(subprocess.TimeoutExpired):
             process.wait(60 * minutes + START_SECONDS)
-        stop(process)
         curve = read_curve(training.curves)
     last = int(np.searchsorted(curve.minutes, 1.02 * minutes)) - 1  # an annealed run ends a rollout later
     return thinned(curve, last, POINTS)

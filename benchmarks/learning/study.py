@@ -18,7 +18,7 @@ from benchmarks.common.paths import RESULTS
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import make_parser
 from benchmarks.common.runs import Events, read_result, thinned, write_result
-from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games, stop
+from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games
 from breakout_a3c.playing.curves import MINUTES, read_curve
 from breakout_a3c.playing.evaluation import Protocol
 from breakout_a3c.processes.start import Context
@@ -77,12 +77,13 @@ def train(recipe: str, seed: int, steps: int, start: Path | None, training: Trai
         The exit code; 2 where a recipe's network does not fit the checkpoint.
     """
     last = steps + (load_checkpoint(start).steps if start else 0)
-    process = training.start([*shlex.split(recipe), "--seed", str(seed), "--eval-minutes", "0"], resume=start)
+    arguments = [*shlex.split(recipe), "--seed", str(seed), "--eval-minutes", "0"]
     events = Events(training.curves)
-    while process.poll() is None and steps_so_far(events) < last:
-        time.sleep(LOOK_SECONDS)
-        events.reload()
-    return stop(process)
+    with training.running(arguments, resume=start) as process:
+        while process.poll() is None and steps_so_far(events) < last:
+            time.sleep(LOOK_SECONDS)
+            events.reload()
+    return int(process.returncode)
 
 
 def steps_so_far(events: Events) -> float:

@@ -40,12 +40,8 @@ def train(training: Training, seed: int, arguments: list[str], log: Path) -> Non
     made = training.snapshots()
     beginning = [] if made else ["--seed", str(seed), *arguments]
     snapshots = ["--checkpoint-minutes", "1", "--keep-checkpoints", "1000"]
-    process = training.start([*beginning, *snapshots], resume=made[-1] if made else None, log=log)
-    try:
+    with training.running([*beginning, *snapshots], resume=made[-1] if made else None, log=log) as process:
         code = process.wait()
-    except KeyboardInterrupt:
-        process.wait()  # Ctrl-C reached it, too, and it saves
-        raise
     if code:
         raise subprocess.CalledProcessError(code, f"train.py, whose output is in {log}")
 

@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def test_a_machine_that_changed_its_speed_is_told() -> None:
 
 def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
+    signals: list[int] = []
     snapshot = tmp_path / "work" / "checkpoints" / "seed-2" / "step_000000001000.pt"
 
     class Process:
@@ -50,7 +52,10 @@ def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monk
             commands.append(command)
             self.waits = 0
 
-        def wait(self) -> int:
+        def send_signal(self, number: int) -> None:
+            signals.append(number)
+
+        def wait(self, seconds: float | None = None) -> int:
             self.waits += 1
             if len(commands) == 1 and self.waits == 1:
                 raise KeyboardInterrupt
@@ -69,6 +74,7 @@ def test_a_training_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monk
 
     with pytest.raises(KeyboardInterrupt):
         run_seed()
+    assert signals == [signal.SIGTERM], "it was stopped, and saved"
     for _ in range(2):
         result = run_seed()
     first, second = commands  # what is done is not done again
