@@ -39,6 +39,8 @@ def main() -> None:
     add_venv_option(parser)
     parser.add_argument("--output", type=Path, help="[evaluation/MODEL/sb3.json of the current results]")
     options = parser.parse_args()
+    if options.episodes < 2:
+        parser.error(f"--episodes is {options.episodes}: the standard error takes two games or more")
     model, episodes = str(options.model.resolve()), str(options.episodes)
     commands = {
         "SB3's evaluate_policy": sb3_command(make_sb3_python(options.venv), "sb3_evaluate_policy", model, episodes),

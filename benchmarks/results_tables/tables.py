@@ -165,7 +165,10 @@ def minutes_to(result: dict[str, Any], target: int) -> str:
 
 def score(evaluation: dict[str, Any] | None) -> str:
     """Return a mean and its standard error as a cell of a table."""
-    return f"{evaluation['mean']:,.1f} ± {evaluation['standard_error']:,.1f}" if evaluation else NONE
+    if not evaluation:
+        return NONE
+    mean, error = f"{evaluation['mean']:,.1f}", evaluation["standard_error"]
+    return mean if error is None else f"{mean} ± {error:,.1f}"
 
 
 def place(machine: dict[str, Any]) -> str:

@@ -1,16 +1,19 @@
 """Plays full games by a fixed protocol: 100 games, chosen beforehand by their seeds and all played out.
 
-The first 100 games to finish would favour short games. Scores are raw.
+The first 100 games to finish would favour short games. Scores are raw. They depend neither on the number of cores
+nor on what is played beside a game.
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from breakout_a3c.config import GameOptions
 from breakout_a3c.games.batch import FinishedGame
@@ -18,7 +21,7 @@ from breakout_a3c.games.make import Game, make_environment
 from breakout_a3c.games.seeds import action_generator, evaluation_seeds
 from breakout_a3c.learning.networks import ActorCritic
 
-GAMES_AT_ONCE = 16
+BATCH_ROWS = 16  # of each batch of an evaluation; so many games at once, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,12 @@ class EvaluationResult:
         return statistics.fmean(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the scores, their statistics and the protocol; a standard error only of independent games."""
+        """Return the scores, their statistics and the protocol.
+
+        One game has no standard deviation; only independent games have a standard error.
+        """
         scores = self.scores
-        std = statistics.stdev(scores) if len(scores) > 1 else 0.0
+        std = statistics.stdev(scores) if len(scores) > 1 else None
         protocol = self.protocol
         # Without sticky actions, a greedy policy plays the same few games again and again.
         independent = not protocol.greedy or protocol.sticky > 0
@@ -66,7 +72,7 @@ class EvaluationResult:
             "episodes": len(scores),
             "mean": self.mean,
             "std": std,
-            "standard_error": std / len(scores) ** 0.5 if independent else None,
+            "standard_error": std / len(scores) ** 0.5 if independent and std is not None else None,
             "median": statistics.median(scores),
             "min": min(scores),
             "max": max(scores),
@@ -80,6 +86,51 @@ class EvaluationResult:
             "scores": scores,
             "lengths": [game.episode_length for game in self.games],
         }
+
+
+class FixedBatch:
+    """Asks a network about games, such that the answer for a game does not depend on the other games.
+
+    Kernels of matrix products are chosen by the size of the batch, and some compute its last rows in another order of
+    addition. A game would have other last bits of its logits beside other games, and now and then another action. So
+    all batches have the same size, and each game has a row of its own, by its number.
+
+    Args:
+        network: The policy.
+    """
+
+    def __init__(self, network: ActorCritic) -> None:
+        self._network = network
+        self._observations: NDArray[Any] | None = None  # (BATCH_ROWS, *observation); rows of no game are not read
+
+    def ask(self, observations: Mapping[int, NDArray[Any]]) -> tuple[Tensor, Tensor]:
+        """Return the logits ``(B, A)`` and values ``(B,)`` of games, in their order.
+
+        Args:
+            observations: One a game, by its row.
+        """
+        if self._observations is None:
+            first = next(iter(observations.values()))
+            self._observations = np.zeros((BATCH_ROWS, *first.shape), first.dtype)
+        for row, observation in observations.items():
+            self._observations[row] = observation
+        with torch.no_grad():
+            logits, values = self._network(torch.from_numpy(self._observations))
+        rows = list(observations)
+        return logits[rows], values[rows]
+
+
+def row_of(number: int) -> int:
+    """Return the row of the protocol's game ``number`` in each batch that it is in."""
+    return number % BATCH_ROWS
+
+
+def take_next(numbers: list[int], free_rows: Collection[int]) -> int | None:
+    """Remove the first of ``numbers`` whose row is free, and return it; None if there is none."""
+    number = next((number for number in numbers if row_of(number) in free_rows), None)
+    if number is not None:
+        numbers.remove(number)
+    return number
 
 
 def choose_actions(
@@ -126,7 +177,7 @@ class OngoingGame:
 
     def begin(self, number: int, seed: int) -> None:
         """Start game ``number`` of the protocol, which has this seed."""
-        self.number = number
+        self.number, self.row = number, row_of(number)
         self.generator = action_generator(seed)
         self.observation: NDArray[Any]
         self.observation, _ = self.environment.reset(seed=seed)
@@ -148,7 +199,7 @@ def play_games(
     options: GameOptions,
     protocol: Protocol,
     games_at_once: int,
-    next_number: Callable[[], int | None],
+    next_number: Callable[[Collection[int]], int | None],
 ) -> Iterator[list[PlayedGame]]:
     """Play games of ``protocol`` in one process.
 
@@ -156,32 +207,38 @@ def play_games(
         network: The policy.
         options: Game, actions and auto-FIRE.
         protocol: The rules of the games.
-        games_at_once: How many games are in one batch.
-        next_number: Returns the number of the next game in the protocol, or None when there are no more games.
+        games_at_once: How many games are played side by side, up to ``BATCH_ROWS``.
+        next_number: Takes the rows that are free, and returns the number of the next game in the protocol, or None
+            when there are no more games for them.
 
     Yields:
         After each agent step, the games that it ended.
     """
     seeds = protocol.game_seeds()
+    batch = FixedBatch(network)
     games: list[OngoingGame] = []
-    while len(games) < games_at_once and (number := next_number()) is not None:
+    while len(games) < games_at_once and (number := next_number(free_rows(games))) is not None:
         games.append(OngoingGame(make_evaluation_environment(options, protocol)))
         games[-1].begin(number, seeds[number])
     while games:
-        observations = torch.from_numpy(np.stack([game.observation for game in games]))
-        with torch.no_grad():
-            logits = network(observations)[0].numpy()
-        actions = choose_actions(logits, protocol.greedy, [game.generator for game in games])
+        logits, _ = batch.ask({game.row: game.observation for game in games})
+        actions = choose_actions(logits.numpy(), protocol.greedy, [game.generator for game in games])
         ended = []
         for game, action in zip(list(games), actions.tolist(), strict=True):
             if (played := game.step(action)) is None:
                 continue
             ended.append(played)
-            if (number := next_number()) is None:
-                games.remove(game)
+            others = [other for other in games if other is not game]
+            if (number := next_number(free_rows(others))) is None:
+                games = others
             else:
                 game.begin(number, seeds[number])
         yield ended
+
+
+def free_rows(games: Sequence[OngoingGame]) -> set[int]:
+    """Return the rows that none of ``games`` has."""
+    return set(range(BATCH_ROWS)) - {game.row for game in games}
 
 
 def evaluate(
@@ -195,9 +252,9 @@ def evaluate(
         protocol: The games and their rules.
         on_step: Called after each agent step of the batch.
     """
-    remaining = iter(range(protocol.episodes))
+    remaining = list(range(protocol.episodes))
     played: list[PlayedGame] = []
-    for ended in play_games(network, options, protocol, GAMES_AT_ONCE, lambda: next(remaining, None)):
+    for ended in play_games(network, options, protocol, BATCH_ROWS, partial(take_next, remaining)):
         played += ended
         on_step()
     return summarise(protocol, played)

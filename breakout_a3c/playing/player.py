@@ -15,7 +15,7 @@ from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.seeds import action_generator
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.playing.controls import Controls
-from breakout_a3c.playing.evaluation import Protocol, choose_actions, make_evaluation_environment
+from breakout_a3c.playing.evaluation import FixedBatch, Protocol, choose_actions, make_evaluation_environment, row_of
 from breakout_a3c.playing.saliency import policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
@@ -79,6 +79,7 @@ class Player:
         self, network: ActorCritic, options: GameOptions, protocol: Protocol, controls: Controls | None = None
     ) -> None:
         self._network = network
+        self._batch = FixedBatch(network)
         self._title = options.name.replace("_", " ")
         self._controls = controls or Controls(greedy=protocol.greedy)
         self._controls.refresh = self._refresh
@@ -107,7 +108,7 @@ class Player:
         score, step, game_over = 0.0, 0, False
         while not game_over:
             step += 1
-            decision = self._decide(observation, generator, values)
+            decision = self._decide(game, observation, generator, values)
             scene = replace(decision, game=game + 1, step=step, last_score=last_score)
             observation, reward, terminated, truncated, info = self._environment.step(scene.action)
             score, game_over = score + float(reward), terminated or truncated
@@ -116,10 +117,11 @@ class Player:
             for screen in self._take_screens():
                 yield replace(scene, screen=screen, score=score, lives=info.get("lives"))
 
-    def _decide(self, observation: Any, generator: np.random.Generator, values: deque[float]) -> Scene:
+    def _decide(self, game: int, observation: Any, generator: np.random.Generator, values: deque[float]) -> Scene:
         """Choose an action.
 
         Args:
+            game: Its number in the protocol.
             observation: The input of the network.
             generator: The random numbers of this game.
             values: The value estimates of the last steps; this one is appended.
@@ -127,8 +129,7 @@ class Player:
         Returns:
             A scene with the policy, the action and the values; its other fields are placeholders.
         """
-        with torch.no_grad():
-            logits, estimates = self._network(torch.from_numpy(observation[np.newaxis]))
+        logits, estimates = self._batch.ask({row_of(game): observation})
         values.append(estimates.item())
         self._observation = observation
         return Scene(

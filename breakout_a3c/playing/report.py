@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # these import torch, which --help need not wait for
     from breakout_a3c.playing.evaluation import EvaluationResult
     from breakout_a3c.saving.agent import Agent
 
+SPREAD = ("std", "standard_error")
 EMULATOR_FACTS = ("auto_fire", "frame_skip", "max_noops", "sticky", "max_episode_frames")
 # Name of a row: its key in the report, and the format of its value.
 TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -33,6 +34,9 @@ TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
     "max": ("max", "{:,.0f}".format),
     "truncated games": ("truncated_games", str),
     "distinct games": ("distinct_games", str),
+    "arithmetic": ("precision", str),
+    "CPU": ("cpu_capability", str),
+    "versions": ("versions", lambda versions: ", ".join(" ".join(each) for each in versions.items())),
 }
 
 
@@ -47,7 +51,10 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
     Returns:
         Names and values; None stands for a fact that does not apply.
     """
+    import torch
+
     from breakout_a3c.playing.evaluation import make_evaluation_environment
+    from breakout_a3c.saving.provenance import program_versions
 
     options = agent.checkpoint.config.game
     facts = {
@@ -58,6 +65,10 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
         "auto_fire": options.auto_fire,
         "frame_skip": options.frame_skip,
         **result.to_dict(),
+        # The same on any machine where these three are the same.
+        "precision": str(agent.precision).removeprefix("torch."),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "versions": program_versions(),
     }
     if options.name == CARTPOLE:
         facts |= dict.fromkeys(EMULATOR_FACTS)
@@ -69,8 +80,10 @@ def table_lines(facts: dict[str, Any]) -> Iterator[str]:
     for name, (key, text) in TABLE.items():
         if facts[key] is not None:
             yield f"{name:<16}{text(facts[key])}"
-        elif key == "standard_error":
-            yield f"{name:<16}- (greedy games without sticky actions are not independent)"
+        elif key in SPREAD:
+            one_game = facts["episodes"] == 1
+            reason = "one game has none" if one_game else "greedy games without sticky actions are not independent"
+            yield f"{name:<16}- ({reason})"
 
 
 def scores_sentence(scores: Sequence[float]) -> str:

@@ -135,3 +135,8 @@ def test_minutes_are_told_as_far_as_they_are_known(known: dict[str, float | None
 def test_parts_are_listed_as_a_sentence() -> None:
     assert figures.in_words(["5"]) == "5"
     assert figures.in_words(["5", "6", "8"]) == "5, 6 and 8"
+
+
+@pytest.mark.parametrize(("error", "cell"), [(9.25, "7.0 ± 9.2"), (None, "7.0")])
+def test_a_score_without_a_standard_error_has_no_number_for_it(error: float | None, cell: str) -> None:
+    assert tables.score({"mean": 7.0, "standard_error": error}) == cell

@@ -1,25 +1,42 @@
 """The protocol: games chosen by their seeds and all played out, no matter which games are in the same batch."""
 
 import math
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from breakout_a3c.config import GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.games.seeds import action_generator, training_seeds
 from breakout_a3c.learning.networks import ActorCritic
-from breakout_a3c.playing import evaluation
-from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, choose_actions, evaluate
+from breakout_a3c.playing.evaluation import (
+    BATCH_ROWS,
+    EvaluationResult,
+    FixedBatch,
+    PlayedGame,
+    Protocol,
+    choose_actions,
+    evaluate,
+    play_games,
+    summarise,
+    take_next,
+)
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.saving.agent import build_agent, load_agent
 
 GAME = PRESETS["breakout"].game
+CARTPOLE_GAME = PRESETS["cartpole"].game
 EPISODES = 6
+MODEL = Path(__file__).resolve().parents[2] / "models" / "breakout.safetensors"
 
 
 def make_network() -> ActorCritic:
@@ -48,23 +65,75 @@ def test_seeds_are_disjoint_from_training() -> None:
     assert not training & set(Protocol(episodes=GAMES_PER_SEED).game_seeds())
 
 
-@pytest.mark.parametrize("at_once", [1, 5])
-def test_results_do_not_depend_on_how_many_are_played_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "GAMES_AT_ONCE", at_once)
-    assert evaluate(make_network(), GAME, Protocol(episodes=EPISODES)) == sampled()
+class NetworkOfAnyCpu(ActorCritic):
+    """Its logits depend on the size of the batch and on a game's row, as they may by a kernel of matrix products."""
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values = super().forward(observations)
+        rows = torch.arange(len(logits))[:, None] + 100 * len(logits)
+        return logits + torch.sin(rows * torch.arange(1, 1 + logits.shape[1])), values
+
+
+def play_by(players: int, games_at_once: int, network: ActorCritic, protocol: Protocol) -> EvaluationResult:
+    """Play CartPole's games of a protocol by several players, who take turns after each step."""
+    remaining = list(range(protocol.episodes))
+    played: list[PlayedGame] = []
+    turns = deque(
+        play_games(network, CARTPOLE_GAME, protocol, games_at_once, partial(take_next, remaining))
+        for _ in range(players)
+    )
+    while turns:
+        player = turns.popleft()
+        with suppress(StopIteration):
+            played += next(player)
+            turns.append(player)
+    return summarise(protocol, played)
+
+
+@pytest.mark.parametrize(("players", "games_at_once"), [(1, 1), (1, 5), (2, 10), (3, 2), (12, 2), (12, 16)])
+def test_the_games_do_not_depend_on_what_is_played_beside_them(players: int, games_at_once: int) -> None:
+    torch.manual_seed(0)
+    network, protocol = NetworkOfAnyCpu("mlp", (4,), 2), Protocol(episodes=50)
+    expected = evaluate(network, CARTPOLE_GAME, protocol)
+    assert expected.distinct_games > 40
+    assert play_by(players, games_at_once, network, protocol) == expected
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_logits_of_a_game_are_bit_for_bit_those_that_it_has_alone(precision: torch.dtype) -> None:
+    agent = load_agent(MODEL)
+    agent = build_agent(agent.checkpoint, MODEL, precision)
+    assert agent.precision == precision
+    environment = make_environment(agent.checkpoint.config.game)
+    observations = {}
+    for row in range(BATCH_ROWS):
+        environment.reset(seed=row)
+        for step in range(10 + row):
+            observation, *_ = environment.step((step + row) % 3)
+        observations[row] = observation.copy()
+    together, values = FixedBatch(agent.network).ask(observations)
+    assert len(together.unique(dim=0)) > BATCH_ROWS / 2, "the rows are alike"
+    for number in range(1, BATCH_ROWS):
+        some = {row: observations[row] for row in range(number)}
+        logits, estimates = FixedBatch(agent.network).ask(some)
+        assert torch.equal(logits, together[:number])
+        assert torch.equal(estimates, values[:number])
+        alone, estimate = FixedBatch(agent.network).ask({number: observations[number]})
+        assert torch.equal(alone[0], together[number])
+        assert estimate == values[number]
 
 
 def test_games_stand_in_the_order_of_their_seeds() -> None:
     """Each is played here by itself, from its own seed; short ones do not come first."""
     network, games = make_network(), []
-    for seed in Protocol(episodes=EPISODES).game_seeds():
+    for number, seed in enumerate(Protocol(episodes=EPISODES).game_seeds()):
         environment, generator = make_environment(GAME), action_generator(seed)
         observation, _ = environment.reset(seed=seed)
         score, length, terminated = 0.0, 0, False
         while not terminated:
             with torch.no_grad():
-                logits = network(torch.from_numpy(observation[np.newaxis]))[0].numpy()
-            action = int(choose_actions(logits, False, [generator])[0])
+                logits = network(torch.from_numpy(observation[np.newaxis]).expand(BATCH_ROWS, -1, -1, -1))[0].numpy()
+            action = int(choose_actions(logits[number : number + 1], False, [generator])[0])
             observation, reward, terminated, truncated, _ = environment.step(action)
             score, length = score + float(reward), length + 1
             assert not truncated
@@ -147,9 +216,11 @@ def test_only_independent_games_have_a_standard_error(greedy: bool, sticky: floa
     assert (report["standard_error"] is not None) == independent
 
 
-def test_a_single_game_has_no_spread() -> None:
-    report = EvaluationResult(Protocol(episodes=1), [FinishedGame(7.0, 50, False)], 1).to_dict()
-    assert (report["mean"], report["std"], report["min"], report["max"]) == (7.0, 0.0, 7.0, 7.0)
+@pytest.mark.parametrize("greedy", [False, True])
+def test_a_single_game_has_no_spread(greedy: bool) -> None:
+    report = EvaluationResult(Protocol(episodes=1, greedy=greedy), [FinishedGame(7.0, 50, False)], 1).to_dict()
+    assert (report["std"], report["standard_error"]) == (None, None)
+    assert [report[name] for name in ("mean", "median", "min", "max")] == [7.0] * 4
 
 
 def test_sampled_actions_follow_the_softmax() -> None:

@@ -7,26 +7,32 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
+from breakout_a3c.commands.play import PRELOAD
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.evaluation import PlayedGame, Protocol, evaluate
 from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
 from breakout_a3c.processes.start import Context, process_context
-from breakout_a3c.saving.agent import load_agent
+from breakout_a3c.saving.agent import build_agent, load_agent
 from tests.starting import START_METHOD
+
+MODEL = Path(__file__).resolve().parents[2] / "models" / "breakout.safetensors"
 
 
 @pytest.fixture(scope="module")
 def context() -> Context:
-    return process_context(START_METHOD)
+    return process_context(START_METHOD, PRELOAD)
 
 
-@pytest.mark.parametrize(("cores", "episodes"), [(1, 3), (2, 5), (3, 2)])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("cores", "episodes"), [(1, 3), (2, 5), (3, 2), (12, 13)])
 def test_the_games_are_those_of_one_process(
-    context: Context, checkpoint_path: Path, cores: int, episodes: int, monkeypatch: pytest.MonkeyPatch
+    context: Context, cores: int, episodes: int, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    agent, protocol = load_agent(checkpoint_path), Protocol(episodes=episodes)
+    agent = build_agent(load_agent(MODEL).checkpoint, MODEL, precision)
+    protocol = Protocol(episodes=episodes, max_episode_frames=200)
     seen: list[int] = []
     result = evaluate_on_all_cores(context, agent, protocol, lambda played: seen.append(len(played)))
     assert result == evaluate(agent.network, agent.checkpoint.config.game, protocol)

@@ -1,13 +1,16 @@
 """The report of an evaluation: its facts, its table and its sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.playing.evaluation import EvaluationResult, Protocol
 from breakout_a3c.playing.report import EMULATOR_FACTS, TABLE, evaluation_facts, scores_sentence, table_lines
-from breakout_a3c.saving.agent import load_agent
+from breakout_a3c.saving.agent import build_agent, load_agent
+from breakout_a3c.saving.provenance import program_versions
 
 
 def make_result(**rules: float) -> EvaluationResult:
@@ -29,8 +32,18 @@ def test_the_facts_are_those_of_the_model_and_of_the_protocol(checkpoint_path: P
         "action_names": ("FIRE", "RIGHT", "LEFT"),
         "auto_fire": True,
         "frame_skip": 4,
+        "precision": "float32",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "versions": program_versions(),
     }
     assert facts == own | result.to_dict()
+    assert facts["versions"].keys() == {"commit", "python", "torch", "ale-py", "numpy"}
+
+
+def test_the_report_names_the_arithmetic_that_was_used(checkpoint_path: Path) -> None:
+    agent = build_agent(load_agent(checkpoint_path).checkpoint, checkpoint_path, torch.bfloat16)
+    facts = evaluation_facts(Path("model.pt"), agent, make_result())
+    assert facts["precision"] == rows(facts)["arithmetic"] == "bfloat16"
 
 
 def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
@@ -56,12 +69,23 @@ def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
         "max": "1,300",
         "truncated games": "1",
         "distinct games": "1",
+        "arithmetic": "float32",
+        "CPU": torch.backends.cpu.get_cpu_capability(),
+        "versions": ", ".join(f"{name} {version}" for name, version in program_versions().items()),
     }
 
 
 def test_games_that_are_not_independent_have_a_reason_in_place_of_the_standard_error(checkpoint_path: Path) -> None:
     facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), make_result(greedy=True))
     assert rows(facts)["standard error"] == "- (greedy games without sticky actions are not independent)"
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_one_game_has_no_spread(checkpoint_path: Path, greedy: bool) -> None:
+    result = EvaluationResult(Protocol(episodes=1, greedy=greedy), [FinishedGame(7.0, 50, truncated=False)], 1)
+    facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), result)
+    assert rows(facts)["std"] == rows(facts)["standard error"] == "- (one game has none)"
+    assert '"std": null, "standard_error": null' in json.dumps(facts)
 
 
 def test_cartpole_has_no_facts_of_an_emulator(cartpole_checkpoint_path: Path) -> None:

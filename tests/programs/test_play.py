@@ -75,6 +75,8 @@ def test_the_table_names_the_protocol(checkpoint_path: Path) -> None:
     assert rows["seed"] == "3"
     assert rows["games"] == "2"
     assert rows["standard error"].startswith("- (greedy")
+    assert rows["arithmetic"] == "float32"
+    assert "ale-py " in rows["versions"]
 
 
 def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkpoint_path: Path) -> None:
