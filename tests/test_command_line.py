@@ -1,5 +1,6 @@
 """Options, their help, and the way mistakes are told."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from breakout_a3c.command_line import Parser, add_config_options, add_retired_options, run_program, with_options
+from breakout_a3c.command_line import (
+    Parser,
+    add_config_options,
+    add_retired_options,
+    flush_output,
+    run_program,
+    with_options,
+)
 from breakout_a3c.commands import train
 from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
@@ -214,6 +222,21 @@ def test_output_that_finds_no_room_is_told() -> None:
         done = run([sys.executable, "-c", code], stdout=full, stderr=PIPE, env=environment)
     assert done.returncode == 1
     assert done.stderr == b"-c: not all output was written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.EFBIG])
+def test_output_beyond_a_quota_is_told(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    with Path(os.devnull).open("w") as output, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        patch.setattr(sys, "argv", ["play.py"])
+        patch.setattr(output, "flush", fail)
+        assert flush_output() == 1
+    assert capsys.readouterr().err == f"play.py: not all output was written: {os.strerror(number)}.\n"
 
 
 def test_nothing_is_printed_into_a_file_where_stdout_is_closed(tmp_path: Path) -> None:

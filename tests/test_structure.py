@@ -20,7 +20,7 @@ ORDER = {
         "rollout", "step_limits", "reports", "actor_learner",
     ],
     "saving": [
-        "provenance", "files", "retired_settings", "config_file", "archive", "contents", "checkpoints",
+        "provenance", "files", "run_names", "retired_settings", "config_file", "archive", "contents", "checkpoints",
         "weights", "published", "agent", "run_folder",
     ],
     "playing": [
@@ -28,8 +28,8 @@ ORDER = {
         "web_page", "report", "progress", "curves",
     ],
     "training": [
-        "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "console", "messages",
-        "evaluations", "supervisor", "trainer",
+        "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases", "console",
+        "messages", "evaluations", "supervisor", "trainer",
     ],
     "commands": ["train", "play", "games", "curves", "publish"],
 }  # fmt: skip

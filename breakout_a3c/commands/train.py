@@ -13,12 +13,15 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.processes.start import process_context
 from breakout_a3c.saving.config_file import read_config
+from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.retired_settings import RENAMED
+from breakout_a3c.saving.run_names import newest_checkpoint, require_run_name, take_name
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.training.plan import TrainingPlan
 
 DEFAULT_PRESET = "breakout"
+NEWEST = object()  # of --resume without a checkpoint
 PRELOAD = ("breakout_a3c.learning.actor_learner", "breakout_a3c.playing.evaluation")  # what its children run
 
 
@@ -32,7 +35,17 @@ def parse_options() -> argparse.Namespace:
         "--config", type=Path, metavar="FILE", help="a config.toml whose settings replace those of the preset"
     )
     parser.add_argument("--run", help="name of the run's folders [preset or game, and time]")
-    parser.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on with the run of this checkpoint")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        nargs="?",
+        const=NEWEST,
+        metavar="CHECKPOINT",
+        help="go on with the run of this checkpoint; without CHECKPOINT: go on with the newest one of --run, or start "
+        "that run if it has none (a batch system may give this command again; --preset, --config and --init-from count "
+        "for the start). Options that are given replace the saved settings. A later end of the run lifts the learning "
+        "rate again, and the score may fall at first",
+    )
     parser.add_argument(
         "--init-from", type=Path, metavar="MODEL", help="start a new run from the weights of a model or a checkpoint"
     )
@@ -50,19 +63,6 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":
-    """Plan a new run, from fresh weights or from those of a model."""
-    from breakout_a3c.saving.agent import load_weights
-    from breakout_a3c.saving.contents import RUN_NAME
-    from breakout_a3c.training.plan import TrainingPlan
-
-    run = options.run or f"{run_prefix(config, options.preset)}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if not RUN_NAME.fullmatch(run):
-        raise UserError(f"--run is {run!r}: use letters, digits, '.', '_' and '-' only.")
-    if any((options.checkpoints / run).glob("*.pt")):
-        raise UserError(f"{options.checkpoints / run} exists: choose another --run, or go on with it by --resume.")
-    plan = TrainingPlan(config, run, options.checkpoints, options.runs)
-    if not options.init_from:
 def new_config(options: argparse.Namespace) -> TrainConfig:
     """Return the settings of a new run: those of the preset, then of the file, then of the command line."""
     from breakout_a3c.games.names import check_game
@@ -73,10 +73,34 @@ def new_config(options: argparse.Namespace) -> TrainConfig:
     return with_options(base, options)
 
 
-        return plan
-    model = load_weights(options.init_from)
-    require_same_network(model.config, config, options.init_from)
-    return replace(plan, initial=model, source=options.init_from)
+def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":
+    """Plan a new run, from fresh weights or from those of a model."""
+    from breakout_a3c.saving.agent import load_weights
+    from breakout_a3c.training.plan import TrainingPlan
+
+    model = load_weights(options.init_from) if options.init_from else None
+    if model:
+        require_same_network(model.config, config, options.init_from)
+    if options.run and options.resume is not NEWEST:
+        require_new_run(options)
+    prefix = f"{run_prefix(config, options.preset)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run = options.run or take_name(prefix, options.checkpoints, options.runs)
+    return TrainingPlan(
+        config, run, options.checkpoints, options.runs, initial=model, source=options.init_from or Path()
+    )
+
+
+def require_new_run(options: argparse.Namespace) -> None:
+    """Raise a UserError if a run of this name has left checkpoints, or a curve that the new one would cross."""
+    require_run_name(options.run)
+    folder, curve = options.checkpoints / options.run, options.runs / options.run
+    if any(folder.glob("*.pt")):
+        raise UserError(f"{folder} has checkpoints: choose another --run, or add --resume to go on with that run.")
+
+    from breakout_a3c.training.metrics import has_curve
+
+    if has_curve(curve):
+        raise UserError(f"{curve} has the curve of an earlier run: choose another --run, or remove that folder.")
 
 
 def run_prefix(config: TrainConfig, preset: str | None) -> str:
@@ -87,21 +111,44 @@ def run_prefix(config: TrainConfig, preset: str | None) -> str:
     return preset if PRESETS[preset].game.name == game else f"{preset}-{game}"
 
 
-def resume_plan(options: argparse.Namespace) -> "TrainingPlan":
+def checkpoint_to_resume(options: argparse.Namespace) -> Path | None:
+    """Return the checkpoint to go on from, None to start a new run."""
+    if options.resume is None:
+        return None
+    if options.resume is not NEWEST:
+        for name in ("init_from", "run", "preset", "config"):
+            if getattr(options, name):
+                raise UserError(f"--resume CHECKPOINT goes on with a run as it is: leave out {option_name(name)}.")
+        if not is_file(options.resume) and options.resume.is_dir():
+            newest = f"--run {options.resume.name} --resume"
+            raise UserError(f"{options.resume} is a folder: give a checkpoint in it, or {newest} for its newest.")
+        return Path(options.resume)
+    if not options.run:
+        raise UserError("--resume without a checkpoint needs the name of a run: give --run, or a checkpoint.")
+    require_run_name(options.run)
+    return newest_checkpoint(options.checkpoints / options.run)
+
+
+def resume_plan(path: Path, options: argparse.Namespace) -> "TrainingPlan":
     """Plan to go on with a run; options that were given replace those of its checkpoint."""
     from breakout_a3c.saving.checkpoints import load_checkpoint
     from breakout_a3c.training.plan import TrainingPlan
 
-    checkpoint = load_checkpoint(options.resume)
+    checkpoint = load_checkpoint(path)
     config = with_options(checkpoint.config, options)
-    require_same_network(checkpoint.config, config, options.resume)
-    if config.schedule.progress(checkpoint.steps, checkpoint.minutes, checkpoint.games) >= 1:
-        raise UserError(
-            f"{options.resume} is complete after {checkpoint.steps:,} steps and {checkpoint.minutes:.1f} minutes: "
-            f"give a larger --total-steps, --max-minutes or --max-episodes to go on."
-        )
-    return TrainingPlan(
-        config, checkpoint.run, options.checkpoints, options.runs, resume=checkpoint, source=options.resume
+    require_same_network(checkpoint.config, config, path)
+    run = options.run or checkpoint.run
+    return TrainingPlan(config, run, options.checkpoints, options.runs, resume=checkpoint, source=path)
+
+
+def completion(plan: "TrainingPlan") -> str:
+    """Return the sentence for a run that has nothing left to do, otherwise an empty one."""
+    done = plan.resume
+    if done is None or plan.config.schedule.progress(done.steps, done.minutes, done.games) < 1:
+        return ""
+    return (
+        f"{plan.source} is complete after {done.steps:,} steps and {done.minutes:.1f} minutes: "
+        f"give a larger --total-steps, --max-minutes or --max-episodes to go on."
     )
 
 
@@ -125,11 +172,14 @@ def as_option(name: str, value: str | bool) -> str:
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
-    for name in ("init_from", "run", "preset", "config"):
-        if options.resume and getattr(options, name):
-            raise UserError(f"--resume goes on with a run as it is: leave out --{name.replace('_', '-')}.")
-    if options.resume:
-        plan = resume_plan(options)
+    source = checkpoint_to_resume(options)
+    if source:
+        plan = resume_plan(source, options)
+        if complete := completion(plan):
+            if options.resume is not NEWEST:
+                raise UserError(complete)
+            print(complete)  # to a batch system that starts the same command again, that is no fault
+            return 0
         context = process_context(plan.config.upkeep.start_method, PRELOAD)
     else:
         config = new_config(options)

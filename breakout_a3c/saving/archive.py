@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from breakout_a3c.errors import UserError
+from breakout_a3c.saving.files import is_file
 
 MAX_BYTES = 1 << 28  # the largest network here takes 14 MB
 MAX_INDEX_BYTES = 1 << 20  # of the archive's directory, and of the pickle, which holds all but the tensors
@@ -20,7 +21,7 @@ def checked_archive(path: Path) -> io.BytesIO:
     Raises:
         UserError: If it is not a complete archive of torch's, or larger than any checkpoint.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")
     copy = io.BytesIO()
     try:

@@ -1,6 +1,5 @@
 """What a checkpoint may contain: a check for each field, of which the first that fails is named."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from breakout_a3c.config import MAX_TEXT, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import MAX_COUNT
 from breakout_a3c.saving.archive import MAX_BYTES
+from breakout_a3c.saving.run_names import RUN_NAME
 
 MAX_PLAY_BYTES = MAX_BYTES // 2  # 43 KB a game
 MAX_PLAY_STATES = 512  # as many as there may be actor-learners
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VECTORS = ("parameters", "averaged_parameters", "square_average", "gradient_average")
 PRECISIONS = ("", "float32", "bfloat16")
 

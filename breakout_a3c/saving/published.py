@@ -20,7 +20,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import MAX_BYTES
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import are_settings, check_content
-from breakout_a3c.saving.files import write_atomically
+from breakout_a3c.saving.files import is_file, write_atomically
 from breakout_a3c.saving.retired_settings import from_dict
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
@@ -65,7 +65,7 @@ def load_model(path: Path) -> Checkpoint:
     Raises:
         UserError: If it is missing, damaged, or not one of this program's.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"there is no model at {path}: give the path of one.")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than any model of this program: give the path of another one.")

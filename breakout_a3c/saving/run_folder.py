@@ -1,8 +1,8 @@
 """The checkpoints of one run."""
 
 import fcntl
-import time
-from contextlib import suppress
+import os
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from breakout_a3c.config import TrainConfig
@@ -10,12 +10,16 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from breakout_a3c.saving.config_file import FILE_NAME, write_config
 from breakout_a3c.saving.files import point_to
+from breakout_a3c.saving.run_names import BEST, cannot_write, numbered_checkpoints
 
 LEFT_SECONDS = 60.0
+TIME_STEP_NS = 2 * 10**9  # FAT knows the time of a file to two seconds
 
 
 class RunFolder:
     """The checkpoints of one run: numbered ones, ``best.pt``, and ``latest.pt`` one folder up.
+
+    ``error`` says what the file system does not allow, although checkpoints are written.
 
     Args:
         root: Folder of all runs, ``checkpoints``.
@@ -27,28 +31,49 @@ class RunFolder:
 
     def __init__(self, root: Path, run: str) -> None:
         self.path = root / run
-        self.best_path = self.path / "best.pt"
+        self.best_path = self.path / BEST
+        self.error = ""
         self._root = root
+        self._told: set[str] = set()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
             raise cannot_write(self.path, error) from error
+        self._take_lock()
+        self._clear_up()
+
+    def _take_lock(self) -> None:
+        """Keep other trainings out of this folder.
+
+        Raises:
+            UserError: If another one is in it.
+        """
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # the second is what some NFS says
             raise UserError(
                 f"another training is writing {self.path}: stop it, or choose another name with --run."
             ) from error
-        self._clear_up()
+        except OSError as error:  # some Lustre, NFS and FUSE have no locks: ENOSYS, EOPNOTSUPP, ENOLCK, EINVAL
+            fact = f"the file system of {self.path} has no locks"
+            self._tell(fact, error, "start no second training of this run")
+
+    def _tell(self, fact: str, error: OSError, advice: str) -> None:
+        """Say in ``error`` what is not possible, unless that was said."""
+        if fact not in self._told:
+            self._told.add(fact)
+            self.error = f"{fact} ({error.strerror}): {advice}."
 
     def _clear_up(self) -> None:
         """Remove what was left by trainings that were killed while they saved."""
         for left in self.path.glob(".*.tmp"):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):
+                left.unlink()
+        now = os.fstat(self._lock.fileno()).st_mtime  # by the clock of the file system: a server has its own
         for link in self._root.glob(".latest.pt.*.tmp"):
-            with suppress(FileNotFoundError):  # another run's training renames it right now
-                if time.time() - link.lstat().st_mtime > LEFT_SECONDS:
+            with suppress(OSError):  # another run's training renames it right now, or it is another user's
+                if now - link.lstat().st_mtime > LEFT_SECONDS:
                     link.unlink()
 
     def save_config(self, config: TrainConfig) -> None:
@@ -62,20 +87,39 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def numbered(self) -> list[Path]:
-        """Return the numbered checkpoints in the order in which they were written."""
-        return sorted(self.path.glob("step_*.pt"), key=lambda path: path.stat().st_mtime_ns)
-
     def save(self, checkpoint: Checkpoint, keep: int) -> Path:
-        """Write a numbered checkpoint, point ``latest.pt`` at it, and delete those beyond ``keep``."""
+        """Write a numbered checkpoint, point ``latest.pt`` at it, and delete those beyond ``keep``.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+            OSError: If the checkpoint cannot be written; the two other steps may fail.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / f"step_{checkpoint.steps:012d}.pt"
         save_checkpoint(checkpoint, path)
-        point_to(self._root / "latest.pt", path)
-        for old in self.numbered()[:-keep]:
-            if old != path:
-                old.unlink(missing_ok=True)
+        latest = self._root / "latest.pt"
+        try:
+            point_to(latest, path)
+        except OSError as error:
+            self._tell(f"{latest} cannot be replaced", error, "give play.py and --resume a checkpoint's own path")
+        try:
+            self._delete_all_but(keep, path)
+        except OSError as error:
+            self._tell(f"old checkpoints in {self.path} cannot be deleted", error, "see to it that the disk has room")
         return path
+
+    def _delete_all_but(self, keep: int, newest: Path) -> None:
+        """Delete the oldest numbered checkpoints.
+
+        Raises:
+            OSError: If one of them cannot be deleted; the others are.
+        """
+        others = [path for path in numbered_checkpoints(self.path) if path != newest]
+        if others:
+            make_later(newest, others[-1])
+        with ExitStack() as deletions:  # calls each of them, although another fails
+            for path in others[: max(0, len(others) + 1 - keep)]:
+                deletions.callback(path.unlink, missing_ok=True)
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Write ``best.pt``."""
@@ -94,6 +138,9 @@ class RunFolder:
         self._lock.close()
 
 
-def cannot_write(folder: Path, error: OSError) -> UserError:
-    """Return the sentence for a folder that cannot be written."""
-    return UserError(f"the folder {folder} cannot be written ({error.strerror}): choose another with --checkpoints.")
+def make_later(path: Path, other: Path) -> None:
+    """Let ``path`` look newer than ``other``, although the clock was set back: the next training goes by that, too."""
+    with suppress(OSError):  # not every file system lets one set a time
+        time = other.stat().st_mtime_ns
+        if path.stat().st_mtime_ns < time:
+            os.utime(path, ns=(time + TIME_STEP_NS, time + TIME_STEP_NS))

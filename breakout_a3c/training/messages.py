@@ -1,11 +1,14 @@
 """The first and the last message of a training: its length, its folders, and the next commands."""
 
+import math
 import shlex
 from pathlib import Path
 
-from breakout_a3c.config import CHECKPOINTS, RUNS
+from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.training.plan import TrainingPlan
 from breakout_a3c.training.status import TrainingStatus
+
+LEAP = 0.02  # of a value, as a fraction of it: smaller ones need no word
 
 
 def start_message(plan: TrainingPlan) -> str:
@@ -19,10 +22,40 @@ def start_message(plan: TrainingPlan) -> str:
     who = f"{config.learners.algorithm.upper()} with {learners} x {config.learners.envs} games"
     return (
         f"Training {config.game.name} by {who}.\n"
+        f"{going_on(plan)}"
         f"Length: {length}. Ctrl-C stops and saves.\n"
         f"A checkpoint every {config.upkeep.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: {tensorboard(plan.runs)}"
     )
+
+
+def going_on(plan: TrainingPlan) -> str:
+    """Say which run goes on, and which settings of its schedules leap; nothing of a new run."""
+    resume = plan.resume
+    if resume is None:
+        return ""
+    done = (resume.steps, resume.minutes, resume.games)
+    before, now = (
+        schedules(config, config.schedule.progress(*done), resume.updates) for config in (resume.config, plan.config)
+    )
+    leaps = [
+        f"{name} goes from {before[name]:.3g} to {now[name]:.3g}"
+        for name in before
+        if not math.isclose(before[name], now[name], rel_tol=LEAP)
+    ]
+    message = f"It goes on with the run {plan.run} after {resume.steps:,} agent steps.\n"
+    if leaps:
+        message += f"By its new settings {', '.join(leaps)}: the score may fall at first.\n"
+    return message
+
+
+def schedules(config: TrainConfig, progress: float, updates: int) -> dict[str, float]:
+    """Return the values that the schedules give at a moment of a run."""
+    return {
+        "the learning rate": config.optimizer.learning_rate_at(progress, updates),
+        "the entropy coefficient": config.loss.entropy_coef_at(progress),
+        "the rollout length": config.returns.rollout_length_at(progress),
+    }
 
 
 def end_message(
@@ -53,22 +86,46 @@ def end_message(
         f"picture:   python -m breakout_a3c curves {quote(plan.runs / plan.run)}",
         f"go on:     {resume_command(plan, status, saved)}",
     ]
+    if later_limits(plan, status):
+        rate = plan.config.optimizer.learning_rate_at(later_progress(plan, status), status.updates)
+        if rate > status.learning_rate:
+            lines.append(
+                f"           lifts the learning rate from {status.learning_rate:.3g} to {rate:.3g}: the score may fall "
+                f"at first"
+            )
     return "\n".join(lines)
 
 
 def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> str:
-    """Return the command that goes on from ``saved``; it doubles each limit that was reached."""
-    config = plan.config
+    """Return the command that goes on from ``saved``, with later limits in place of those that were reached."""
     command = f"python train.py --resume {quote(saved)}"
     for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
         command += f" {option} {quote(folder)}" if folder != default else ""
-    for option, done, limit in (
-        ("--total-steps", status.steps, config.schedule.total_steps),
-        ("--max-minutes", status.minutes, config.schedule.max_minutes),
-        ("--max-episodes", status.games, config.schedule.max_episodes),
-    ):
-        command += f" {option} {2 * limit:.15g}" if limit and done >= limit else ""
+    for name, limit in later_limits(plan, status).items():
+        command += f" {option_name(name)} {limit:.15g}"
     return command
+
+
+def progress_by_limit(plan: TrainingPlan, status: TrainingStatus) -> dict[str, tuple[float, float]]:
+    """Return how far each limit of the run is reached, and the limit, by the names of the settings."""
+    schedule = plan.config.schedule
+    reached = {
+        "total_steps": (status.steps, schedule.total_steps),
+        "max_minutes": (status.minutes, schedule.max_minutes),
+        "max_episodes": (status.games, schedule.max_episodes),
+    }
+    return {name: (done, limit) for name, (done, limit) in reached.items() if limit}
+
+
+def later_limits(plan: TrainingPlan, status: TrainingStatus) -> dict[str, float]:
+    """Return the double of each limit that was reached."""
+    return {name: 2 * limit for name, (done, limit) in progress_by_limit(plan, status).items() if done >= limit}
+
+
+def later_progress(plan: TrainingPlan, status: TrainingStatus) -> float:
+    """Return the progress at which the run goes on with its later limits."""
+    later = later_limits(plan, status)
+    return max(done / later.get(name, limit) for name, (done, limit) in progress_by_limit(plan, status).items())
 
 
 def tensorboard(runs: Path) -> str:

@@ -13,19 +13,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.errors import UserError
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.learning.reports import UpdateMeasures
+from breakout_a3c.saving.run_names import cannot_write
 from breakout_a3c.training.evaluator import Evaluation
 from breakout_a3c.training.status import TrainingStatus
 
 RETRY_SECONDS = 60.0  # each try is a new file
+EVENT_FILES = "events.out.tfevents."  # what their names begin with; the time follows
 MEASURE_TAGS = {  # by the names in UpdateMeasures
     "policy_loss": "train/policy_loss",
     "value_loss": "train/value_loss",
@@ -89,20 +92,6 @@ def evaluation_scalars(evaluation: Evaluation) -> dict[str, float]:
     }
 
 
-def mirror_to_wandb(folder: Path, config: TrainConfig) -> None:
-    """Show what is written to TensorBoard in ``folder`` from now on in Weights & Biases, too.
-
-    Raises:
-        UserError: If its package is not installed.
-    """
-    try:
-        import wandb
-    except ImportError as error:
-        raise UserError("--wandb needs the package wandb: install it, or leave out --wandb.") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    wandb.init(project="breakout-a3c", name=folder.name, dir=folder, config=config.to_dict(), sync_tensorboard=True)
-
-
 class MetricsWriter:
     """Writes one run's curves; if the disk fails, ``error`` says so, and a later call tries again.
 
@@ -121,14 +110,11 @@ class MetricsWriter:
         self.error = ""
         hide_tracebacks_of_writers()
         try:
-            self._writer: SummaryWriter | None = SummaryWriter(
-                str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
-            )
+            # From 0 on for a new run: a start that was stopped at once may have written the moment 0.
+            self._writer: SummaryWriter | None = open_writer(folder, purge_step=steps + 1 if steps else 0)
             self._write_config(self._writer, config, steps)
         except OSError as error:
-            raise UserError(
-                f"the folder {folder} cannot be written ({error.strerror}): choose another with --runs."
-            ) from error
+            raise cannot_write(folder, error, "--runs") from error
 
     @staticmethod
     def _write_config(writer: SummaryWriter, config: TrainConfig, steps: int) -> None:
@@ -153,7 +139,7 @@ class MetricsWriter:
             return
         try:
             if self._writer is None:
-                self._writer = SummaryWriter(str(self._folder), flush_secs=10)
+                self._writer = open_writer(self._folder)
             for tag, value in scalars.items():
                 self._writer.add_scalar(tag, value, steps)
             for game in games:
@@ -174,6 +160,48 @@ class MetricsWriter:
                 self._writer.close()
         except OSError as error:
             self.error = str(error)
+
+
+def open_writer(folder: Path, purge_step: int | None = None) -> SummaryWriter:
+    """Return a writer of a new file, whose points follow those of the files that are there.
+
+    Args:
+        folder: ``runs/<run>``.
+        purge_step: From this step on, earlier points are hidden.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    let_names_be_past(folder)
+    return SummaryWriter(str(folder), purge_step=purge_step, flush_secs=10)
+
+
+def let_names_be_past(folder: Path) -> None:
+    """Rename event files whose names are of the future, as the clock was set back.
+
+    TensorBoard reads the files of a run in the order of their names, which begin with a time.
+    """
+    files = event_files(folder)
+    now = int(time.time())
+    if not files or files[-1].name < f"{EVENT_FILES}{now + 1:010d}":
+        return
+    for earlier, path in enumerate(files):
+        rest = path.name.removeprefix(EVENT_FILES).partition(".")[2]
+        path.rename(path.with_name(f"{EVENT_FILES}{now - len(files) + earlier:010d}.{rest}"))
+
+
+def event_files(folder: Path) -> list[Path]:
+    """Return TensorBoard's files in a run's folder, in the order in which it reads them."""
+    return sorted(folder.glob(f"{EVENT_FILES}*"))
+
+
+def has_curve(folder: Path) -> bool:
+    """Return whether an event file in ``folder`` has a point after step 0, so that somebody may want it."""
+    return any(
+        Event.FromString(record).step > 0
+        for path in event_files(folder)
+        for record in RawEventFileLoader(str(path)).Load()
+    )
 
 
 def hide_tracebacks_of_writers() -> None:

@@ -25,11 +25,12 @@ from breakout_a3c.training.console import TrainingConsole
 from breakout_a3c.training.evaluations import Evaluations
 from breakout_a3c.training.evaluator import Evaluator
 from breakout_a3c.training.messages import end_message, start_message
-from breakout_a3c.training.metrics import MetricsWriter, measure_scalars, mirror_to_wandb, status_scalars
+from breakout_a3c.training.metrics import MetricsWriter, measure_scalars, status_scalars
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters, resumed_play_states
 from breakout_a3c.training.statistics import TrainingStatistics
 from breakout_a3c.training.status import TrainingStatus
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
+from breakout_a3c.training.weights_and_biases import mirror_to_wandb
 
 AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
@@ -66,7 +67,7 @@ class Trainer:
         self._average = ParameterAverage(self._shared, plan.config.optimizer.average_steps, averaged)
         self._folder = RunFolder(plan.checkpoints, plan.run)
         if plan.wandb:
-            mirror_to_wandb(plan.runs / plan.run, plan.config)
+            mirror_to_wandb(plan.runs / plan.run, plan.config, resumed=resume is not None)
         self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
         self._folder.save_config(plan.config)
         self._console = TrainingConsole(plan.run)
@@ -218,10 +219,11 @@ class Trainer:
 
     def _report_errors(self) -> None:
         """Say once what went wrong since the last time, and what is done about it."""
-        errors: dict[Supervisor | Evaluator | MetricsWriter, str] = {
+        errors: dict[Supervisor | Evaluator | MetricsWriter | RunFolder, str] = {
             self._supervisor: "An actor-learner died and was replaced",
             self._evaluator: "The evaluator died, and the next evaluation starts another",
             self._writer: "The curves could not be written, which is tried again",
+            self._folder: "The training goes on, and saves its checkpoints",
         }
         for source, consequence in errors.items():
             if source.error:

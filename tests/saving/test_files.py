@@ -1,11 +1,14 @@
 """Files are whole or absent."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from breakout_a3c.saving.files import point_to, write_atomically
+from breakout_a3c.errors import UserError
+from breakout_a3c.saving.files import is_file, point_to, write_atomically
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -76,3 +79,57 @@ def test_a_copy_where_links_do_not_work(tmp_path: Path, monkeypatch: pytest.Monk
     point_to(link, target)
     assert not link.is_symlink()
     assert link.read_text() == "text"
+
+
+def fail_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF])
+def test_a_file_is_written_although_its_folder_cannot_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fail_to_flush_folders(monkeypatch, number)
+    write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+    assert (tmp_path / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    fail_to_flush_folders(monkeypatch, number)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+
+
+def test_a_folder_may_be_written_but_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root opens any folder, its refusal is played."""
+    open_any = os.open
+
+    def open_files(path: Path, flags: int) -> int:
+        if path.is_dir():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_any(path, flags)
+
+    monkeypatch.setattr(os, "open", open_files)
+    write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+    assert (tmp_path / "file").exists()
+
+
+def test_a_link_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "latest.pt").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        point_to(tmp_path / "latest.pt", tmp_path / "step.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["latest.pt"]
+
+
+def test_what_cannot_be_looked_at_is_one_sentence(tmp_path: Path) -> None:
+    assert not is_file(tmp_path / "missing")
+    with pytest.raises(UserError, match=r"cannot be read \(File name too long\): ask its owner, or give another path"):
+        is_file(tmp_path / ("long" * 1000))

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from breakout_a3c.config import CHECKPOINTS, RUNS
+from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.presets import BREAKOUT
+from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.training.messages import end_message, resume_command, start_message
 from breakout_a3c.training.plan import TrainingPlan
+from tests.saving.test_checkpoints import small_checkpoint
 from tests.training.test_console import STATUS
 
 PLAN = TrainingPlan(BREAKOUT, "run", CHECKPOINTS, RUNS)
@@ -61,3 +63,45 @@ def test_games_whose_reports_were_lost_are_counted_and_have_no_mean() -> None:
         PLAN, replace(STATUS, games=1, recent_games=0, mean_return=math.nan), SAVED, Path("best.pt"), None
     )
     assert "1 games and 20.3 minutes.\n" in said
+
+
+def resumed(config: TrainConfig, **changes: float | None) -> str:
+    """Return the start message of a run that goes on after half of its five million steps, with other settings."""
+    checkpoint: Checkpoint = replace(small_checkpoint(2_500_000), config=config, updates=10_000)
+    return start_message(replace(PLAN, config=config.replace(**changes), resume=checkpoint))
+
+
+def test_a_resume_says_which_run_goes_on() -> None:
+    assert "It goes on with the run run after 2,500,000 agent steps.\n" in resumed(BREAKOUT)
+    assert "goes on" not in start_message(PLAN)
+
+
+def test_a_resume_says_what_leaps() -> None:
+    for same in (resumed(BREAKOUT), resumed(BREAKOUT, keep_checkpoints=9)):
+        assert "may fall" not in same
+    leaps = (
+        "the learning rate goes from 0.001 to 0.0018, the entropy coefficient goes from 0.001 to 0.0082, the rollout"
+    )
+    assert f"By its new settings {leaps} length goes from 20 to 8: the score may fall at first.\n" in resumed(
+        BREAKOUT, total_steps=25_000_000
+    )
+    done = BREAKOUT.replace(total_steps=2_500_000)
+    assert "settings the learning rate goes from 0 to 0.001: the score" in resumed(done, total_steps=5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("limits", "lifted"),
+    [
+        ({"total_steps": 3_344_240}, "from 0 to 0.001"),
+        ({"total_steps": 3_344_240, "learning_rate": 7e-4, "final_learning_rate": 1e-4}, "from 0.0001 to 0.0004"),
+        ({"total_steps": 3_344_240, "max_minutes": 20.3 / 0.75}, "from 0 to 0.0005"),
+        ({"total_steps": 3_344_240, "final_learning_rate": 2e-3}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_end_says_what_going_on_does_to_the_learning_rate(limits: dict[str, float], lifted: str) -> None:
+    config = BREAKOUT.replace(**limits)
+    ended = replace(STATUS, progress=1.0, learning_rate=config.optimizer.final_learning_rate)
+    said = end_message(replace(PLAN, config=config), ended, SAVED, Path("best.pt"), None)
+    assert ("lifts the learning rate" in said) == bool(lifted)
+    assert lifted in said

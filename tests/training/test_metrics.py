@@ -3,11 +3,9 @@ import errno
 import math
 import re
 import shutil
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -26,8 +24,8 @@ from breakout_a3c.training.metrics import (
     MEASURE_TAGS,
     MetricsWriter,
     evaluation_scalars,
+    has_curve,
     measure_scalars,
-    mirror_to_wandb,
     status_scalars,
 )
 from tests.training.test_console import STATUS
@@ -117,23 +115,6 @@ def test_each_game_is_written(tmp_path: Path) -> None:
     assert [point.value for point in events.Scalars("games/length")] == [10, 30, 80]
 
 
-def test_wandb_mirrors_the_run_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, Any]] = []
-    wandb = ModuleType("wandb")
-    wandb.init = lambda **settings: calls.append(settings)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "wandb", wandb)
-    mirror_to_wandb(tmp_path / "a-run", BREAKOUT)
-    (call,) = calls
-    assert (call["name"], call["sync_tensorboard"], call["config"]["seed"]) == ("a-run", True, BREAKOUT.upkeep.seed)
-    assert call["dir"].is_dir(), "it writes there"
-
-
-def test_without_wandb_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UserError, match="install it, or leave out --wandb"):
-        mirror_to_wandb(tmp_path, BREAKOUT)
-
-
 def test_a_resume_hides_the_points_after_it_and_goes_on(tmp_path: Path) -> None:
     first = MetricsWriter(tmp_path, BREAKOUT, 0)
     for steps in (100, 200, 300):
@@ -173,3 +154,49 @@ def test_a_disk_that_is_full_at_the_start_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setattr(metrics.SummaryWriter, "flush", fail)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
         MetricsWriter(tmp_path, BREAKOUT, 0)
+
+
+def test_a_curve_is_what_has_a_point_after_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert not has_curve(folder)
+    writer = MetricsWriter(folder, BREAKOUT, 0)
+    writer.write({"x": 1.0}, 0)
+    assert not has_curve(folder)
+    writer.write({"x": 1.0}, 64)
+    assert has_curve(folder)
+    writer.close()
+    (path,) = folder.glob("events.*")
+    path.write_bytes(path.read_bytes()[:-3])
+    assert not has_curve(folder), "what was being written when the disk was full or the power went"
+    path.write_bytes(b"no event file")
+    assert not has_curve(folder)
+
+
+def test_a_start_that_learned_nothing_is_hidden(tmp_path: Path) -> None:
+    for value in (1.0, 2.0):
+        writer = MetricsWriter(tmp_path, BREAKOUT, 0)
+        writer.write({"x": value}, 0)
+        writer.close()
+    assert [point.value for point in read(tmp_path).Scalars("x")] == [2.0]
+
+
+@pytest.mark.parametrize("steps", [0, 200])
+def test_a_clock_that_was_set_back_mixes_no_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """TensorBoard reads files in the order of the times in their names. A resume may follow after the leap."""
+    clock = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    first = MetricsWriter(tmp_path, BREAKOUT, 0)
+    first.write({"x": 100.0}, 100)
+    first.close()
+    clock[0] += 3600
+    second = MetricsWriter(tmp_path, BREAKOUT, 100)
+    for at in (200, 300):
+        second.write({"x": float(at)}, at)
+    second.close()
+    clock[0] -= 86_400
+    third = MetricsWriter(tmp_path, BREAKOUT, steps)
+    third.write({"x": steps + 50.0}, steps + 50)
+    third.close()
+    kept = [point for point in (100.0, 200.0, 300.0) if point <= steps]
+    assert [point.value for point in read(tmp_path).Scalars("x")] == [*kept, steps + 50.0]
+    assert len(list(tmp_path.glob("events.*"))) == 3, "nothing recorded is removed"

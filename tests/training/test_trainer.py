@@ -1,6 +1,12 @@
 """Trainings of a second on CartPole, in this process."""
 
+import errno
+import fcntl
+import itertools
 import math
+import os
+import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,3 +139,39 @@ def test_last_parameters_that_could_not_be_evaluated_are_reported(
         monkeypatch.setattr(evaluator, "start_process", refuse)
     said = train(PRESETS["cartpole"].replace(**QUICK), tmp_path).said
     assert f"The last parameters were NOT evaluated: {why}" in said
+
+
+def test_a_file_system_without_locks_and_flushes_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some Lustre and NFS have no flock; CIFS and shared folders of virtual machines cannot flush a folder."""
+    flush = os.fsync
+
+    def no_flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    def no_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        flush(descriptor)
+
+    monkeypatch.setattr(fcntl, "flock", no_flock)
+    monkeypatch.setattr(os, "fsync", no_folders)
+    trained = train(PRESETS["cartpole"].replace(**QUICK | {"checkpoint_minutes": 0.001}), tmp_path)
+    assert trained.checkpoint.steps >= 1000
+    folder = tmp_path / "checkpoints" / "run"
+    told = f"The training goes on, and saves its checkpoints: the file system of {folder} has no locks"
+    assert [message.startswith(told) for message in trained.said].count(True) == 1
+    assert not any("NOT written" in message for message in trained.said)
+
+
+def test_a_wall_clock_that_leaps_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes back and forth by days, as that of a laptop that has slept, or has another system beside this one."""
+    now, days = time.time, itertools.cycle([0, 40, -40])
+    monkeypatch.setattr(time, "time", lambda: now() + next(days) * 86_400)
+    config = PRESETS["cartpole"].replace(**QUICK | {"checkpoint_minutes": 0.001, "keep_checkpoints": 2})
+    trained = train(config, tmp_path)
+    assert trained.checkpoint.steps >= 1000
+    assert trained.checkpoint.minutes < 1
+    steps = [point.step for point in trained.curves.Scalars("async/updates")]
+    assert steps == sorted(steps)
+    assert len(list((tmp_path / "checkpoints" / "run").glob("step_*.pt"))) <= 2
+    assert not any("could not be written" in message or "NOT" in message for message in trained.said)
