@@ -16,6 +16,9 @@ from breakout_a3c.config import MIRRORED_GAMES, OTHER_GAMES, SETTINGS, TrainConf
 from breakout_a3c.errors import UserError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of a disk, in a user's quota, in a file
+# torch reads both. Batch systems set them to the cores of a job, and each of 8 processes would have 8 threads; only the
+# learner of a2c computes on several cores, and sets that itself.
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 EXIT_NOT_PRINTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -43,6 +46,8 @@ def program_name() -> str:
 def run_program(program: Callable[[], int | None]) -> NoReturn:
     """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
     open_closed_streams()
+    for name in ONE_THREAD:
+        os.environ[name] = "1"
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a path may hold bytes that are no text
     code = 0

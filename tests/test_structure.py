@@ -11,7 +11,7 @@ PACKAGE = Path(breakout_a3c.__file__).parent
 # Rooms in the order in which they may know each other; "" is the package's own folder. Files likewise.
 ORDER = {
     "": ["errors", "config", "presets", "command_line"],
-    "processes": ["preload", "start", "pipes", "turns"],
+    "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
         "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",
     ],
@@ -28,8 +28,8 @@ ORDER = {
         "web_page", "report", "progress", "curves",
     ],
     "training": [
-        "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases", "console",
-        "messages", "evaluations", "supervisor", "trainer",
+        "needs", "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases",
+        "console", "messages", "evaluations", "supervisor", "trainer",
     ],
     "commands": ["train", "play", "games", "curves", "publish"],
 }  # fmt: skip

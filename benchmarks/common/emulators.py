@@ -1,6 +1,5 @@
 """The emulator without a learner: bare, and inside our environment, one process a core."""
 
-import os
 from collections.abc import Callable
 
 import psutil
@@ -10,6 +9,7 @@ from benchmarks.common.contenders import Contender, run_rounds, started
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.processes.start import Context, start_process
 
 FRAMES_A_STEP = 4
@@ -58,7 +58,7 @@ def random_choices(seed: int, actions: int) -> list[int]:
 
 def emulators(context: Context, name: str, target: Callable[..., None], processes: int | None = None) -> Contender:
     """Start processes that do nothing but play, one a core unless told otherwise."""
-    processes = processes or os.cpu_count() or 1
+    processes = processes or usable_cores()
     counters = torch.zeros(processes, dtype=torch.int64).share_memory_()
     children = [start_process(context, name, target, counters, index) for index in range(processes)]
     return started(Contender(name, [psutil.Process(child.pid) for child in children], lambda: int(counters.sum())))

@@ -1,12 +1,12 @@
 """What a benchmark ran on."""
 
 import datetime
-import os
 import platform
 from pathlib import Path
 
 import torch
 
+from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.saving.provenance import program_versions
 
 
@@ -19,14 +19,9 @@ def describe_machine() -> dict[str, object]:
     return {
         "date": datetime.date.today().isoformat(),
         "processor": capabilities.get("cpu_name", platform.processor()),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
         "memory_gb": round(memory_kb / 2**20, 1),
         "kernel": platform.release(),
         **program_versions(),
     }
-
-
-def usable_cores() -> int:
-    """Return on how many cores this process may run."""
-    return len(os.sched_getaffinity(0))

@@ -16,6 +16,7 @@ from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.retired_settings import RENAMED
 from breakout_a3c.saving.run_names import newest_checkpoint, require_run_name, take_name
+from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.training.plan import TrainingPlan
@@ -180,9 +181,13 @@ def main() -> int:
                 raise UserError(complete)
             print(complete)  # to a batch system that starts the same command again, that is no fault
             return 0
+        from breakout_a3c.training.plan import resumed_play_states
+
+        require_resources(plan.config, resumed_play_states(plan).values())
         context = process_context(plan.config.upkeep.start_method, PRELOAD)
     else:
         config = new_config(options)
+        require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = process_context(config.upkeep.start_method, PRELOAD)
         plan = new_plan(config, options)

@@ -1,6 +1,5 @@
 """A batch of games in step, and the raw scores of those that ended."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from breakout_a3c.config import CARTPOLE, TrainConfig
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.late_starts import LateStarts
 from breakout_a3c.games.learner_view import learner_view
@@ -177,10 +176,3 @@ class GameBatch:
         """Return the games that ended since the last call."""
         finished, self._finished = self._finished, []
         return finished
-
-
-def game_threads(config: TrainConfig) -> int:
-    """Return how many threads play a learner's games: for a2c one a core, but CartPole holds Python's lock."""
-    if config.learners.algorithm == "a3c" or config.game.name == CARTPOLE:
-        return 1
-    return min(config.learners.threads, config.learners.envs, os.cpu_count() or 1)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from breakout_a3c.config import LossOptions, StepLimitOptions, TrainConfig
-from breakout_a3c.games.batch import game_threads
 from breakout_a3c.games.make import make_environments
 from breakout_a3c.games.seeds import training_seeds
 from breakout_a3c.learning.advantages import generalised_advantages
@@ -18,7 +17,7 @@ from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses, actor_critic_losses
 from breakout_a3c.learning.networks import ActorCritic, make_network, resolve_precision
 from breakout_a3c.learning.reports import ReportSender, UpdateMeasures
-from breakout_a3c.learning.rollout import Rollout, RolloutCollector
+from breakout_a3c.learning.rollout import Rollout, RolloutCollector, game_threads
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.learning.step_limits import PolicyChange, limit_step
 

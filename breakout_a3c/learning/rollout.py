@@ -8,11 +8,12 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import TrainConfig
-from breakout_a3c.games.batch import BatchStep, FinishedGame, GameBatch, game_threads
+from breakout_a3c.config import CARTPOLE, TrainConfig
+from breakout_a3c.games.batch import BatchStep, FinishedGame, GameBatch
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import CachedOutputs
 from breakout_a3c.learning.networks import ActorCritic
+from breakout_a3c.processes.resources import usable_cores
 
 PART_STEPS = 80  # agent steps that are differentiated at a time
 
@@ -142,3 +143,10 @@ class RolloutCollector:
 def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Draw noise for which the argmax of logits plus noise is a sample of their softmax."""
     return -torch.empty(shape).exponential_(generator=generator).log_()
+
+
+def game_threads(config: TrainConfig) -> int:
+    """Return how many threads play a learner's games: for a2c one a core, but CartPole holds Python's lock."""
+    if config.learners.algorithm == "a3c" or config.game.name == CARTPOLE:
+        return 1
+    return min(config.learners.threads, config.learners.envs, usable_cores())

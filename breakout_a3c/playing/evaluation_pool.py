@@ -1,13 +1,13 @@
 """Spreads an evaluation over all cores: one process a core, and each plays several games at once."""
 
 import math
-import os
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
@@ -22,9 +22,15 @@ from breakout_a3c.playing.evaluation import (
     summarise,
     take_next,
 )
+from breakout_a3c.processes.ends import Ends
+from breakout_a3c.processes.resources import children_that_fit, require_shared_memory, usable_cores, usable_memory
 from breakout_a3c.processes.start import Context, start_process
 from breakout_a3c.saving.agent import Agent, build_agent
 from breakout_a3c.saving.checkpoints import Checkpoint
+
+PLAYER_BYTES = 100 * 2**20  # of its own: 45 MB (USS) for 16 games of Breakout, and what the forkserver shares at first
+MORE_MEMORY = "free some, and start the evaluation again; with fewer cores (taskset -c 0) it needs less"
+KILLED_SECONDS = 3.0
 
 
 def evaluate_on_all_cores(
@@ -39,18 +45,20 @@ def evaluate_on_all_cores(
         on_game: Called after each game with all games that are over.
 
     Raises:
-        UserError: If a process is killed.
+        UserError: If a process is killed, or if there is too little shared memory.
         RuntimeError: If a process fails, with its traceback.
     """
-    cores = min(os.cpu_count() or 1, protocol.episodes)
-    games_at_once = min(BATCH_ROWS, math.ceil(protocol.episodes / cores))
-    pipes = [start_evaluation_process(context, agent, protocol, games_at_once) for _ in range(cores)]
+    players = min(protocol.episodes, usable_cores(), players_that_fit())
+    games_at_once = min(BATCH_ROWS, math.ceil(protocol.episodes / players))
+    checkpoint, ends = what_plays(agent.checkpoint), Ends()
+    require_shared_memory(checkpoint.parameters.nbytes)
+    pipes = dict(start_player(context, checkpoint, agent.precision, protocol, games_at_once) for _ in range(players))
     remaining = list(range(protocol.episodes))
     played: list[PlayedGame] = []
     while len(played) < protocol.episodes:
-        for ready in connection.wait(pipes):
+        for ready in connection.wait(list(pipes)):
             assert isinstance(ready, Connection)
-            with kills_reported():
+            with kills_reported(pipes[ready], ends):
                 message = ready.recv()
             if isinstance(message, str):
                 raise RuntimeError(message)
@@ -58,10 +66,10 @@ def evaluate_on_all_cores(
                 played.append(message)
                 on_game(played)
             elif isinstance(message, GameRequest):
-                with kills_reported():
+                with kills_reported(pipes[ready], ends):
                     ready.send(take_next(remaining, message.free_rows))
             else:
-                pipes.remove(ready)
+                del pipes[ready]
     return summarise(protocol, played)
 
 
@@ -72,22 +80,44 @@ class GameRequest:
     free_rows: frozenset[int]  # in one of which it is to be
 
 
-def start_evaluation_process(context: Context, agent: Agent, protocol: Protocol, games_at_once: int) -> Connection:
-    """Start a process that plays games of ``protocol``; return the pipe to it."""
+def players_that_fit() -> int:
+    """Return how many processes may play at a time by open files and memory, at least one; the scores are the same."""
+    return max(1, min(children_that_fit(), usable_memory() // PLAYER_BYTES))
+
+
+def what_plays(checkpoint: Checkpoint) -> Checkpoint:
+    """Return ``checkpoint`` with one vector alone: each of its tensors would take shared memory and an open file."""
+    plays, nothing = checkpoint.averaged_parameters, torch.zeros(0)
+    return replace(
+        checkpoint,
+        parameters=plays,
+        averaged_parameters=plays,
+        square_average=nothing,
+        gradient_average=nothing,
+        play_states=[],
+    )
+
+
+def start_player(
+    context: Context, checkpoint: Checkpoint, precision: torch.dtype, protocol: Protocol, games_at_once: int
+) -> tuple[Connection, BaseProcess]:
+    """Start a process that plays games of ``protocol``; return the pipe to it, and the process."""
     ours, theirs = Pipe()
-    task = (agent.checkpoint, agent.precision, protocol, games_at_once, theirs)
-    start_process(context, "player", run_evaluation_process, *task)
+    task = (checkpoint, precision, protocol, games_at_once, theirs)
+    process = start_process(context, "player", run_evaluation_process, *task)
     theirs.close()
-    return ours
+    return ours, process
 
 
 @contextmanager
-def kills_reported() -> Iterator[None]:
-    """Raise a UserError where a pipe ends: its process was killed."""
+def kills_reported(process: BaseProcess, ends: Ends) -> Iterator[None]:
+    """Raise a UserError where the pipe of ``process`` ends: it was killed."""
     try:
         yield
     except (EOFError, OSError) as error:
-        raise UserError("a process that played the games was killed: start the evaluation again.") from error
+        process.join(KILLED_SECONDS)  # for its exit code
+        end = ends.describe(process.exitcode, MORE_MEMORY)
+        raise UserError(f"a process that played the games {end}.") from error
 
 
 def run_evaluation_process(

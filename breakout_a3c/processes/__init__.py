@@ -1,4 +1,4 @@
 """How processes start, end and talk.
 
-Here: start and preload, pipes, turns on shared cores. Not here: what the processes do.
+Here: what this process may use, start and preload, ends, pipes, turns on shared cores. Not here: what the processes do.
 """

@@ -8,17 +8,22 @@ flag is set, or when the trainer is gone.
 import atexit
 import multiprocessing
 import os
+import select
+import shutil
 import signal
+import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing import connection, forkserver, resource_tracker
+from contextlib import contextmanager, suppress
+from multiprocessing import connection, forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from breakout_a3c.config import StartMethod
+from breakout_a3c.processes.resources import folder_for_sockets, require_open_files
 
 Context = ForkServerContext | SpawnContext
 PRELOAD_FIRST = "breakout_a3c.processes.preload"
@@ -26,6 +31,7 @@ PRELOAD_FIRST = "breakout_a3c.processes.preload"
 # glibc returns large blocks to the kernel when they are freed, and each page that comes back is a
 # fault, at 6 us on a virtual machine; children keep theirs.
 MALLOC_KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+PARENT_ENDS_MS = 1_000  # a process that has closed its files has ended long before that
 HANDLED_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -35,7 +41,11 @@ def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context
     Args:
         method: How children start.
         preload: Modules that a forkserver imports once for all of them.
+
+    Raises:
+        UserError: If there are too few open files for a child, or no folder for the forkserver's socket.
     """
+    require_open_files()
     for name, value in MALLOC_KEEPS_MEMORY.items():
         os.environ.setdefault(name, value)
     atexit.register(kill_children)  # after that of multiprocessing, so before it
@@ -44,6 +54,7 @@ def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context
     if method == "spawn":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
+    choose_folder_for_sockets()
     context.set_forkserver_preload([PRELOAD_FIRST, *preload])
     with signals_blocked(), package_importable():
         forkserver.ensure_running()
@@ -52,7 +63,8 @@ def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context
 
 def start_process(context: Context, name: str, target: Callable[..., None], *args: Any) -> BaseProcess:
     """Start a child that runs ``target(*args)`` by the rules of this module."""
-    process = context.Process(target=run_child, args=(target, *args), name=name, daemon=True)
+    sockets = util.get_temp_dir() if isinstance(context, ForkServerContext) else None
+    process = context.Process(target=run_child, args=(sockets, target, *args), name=name, daemon=True)
     with signals_blocked():
         process.start()
     return process
@@ -64,30 +76,64 @@ def kill_children() -> None:
         child.kill()
 
 
-def run_child(target: Callable[..., None], *args: Any) -> None:
-    """Set up a child process and run ``target(*args)`` in it."""
+def choose_folder_for_sockets() -> None:
+    """Have multiprocessing make its private folder for sockets where they can be made; it removes it at exit."""
+    before = tempfile.tempdir
+    tempfile.tempdir = folder_for_sockets()
+    try:
+        util.get_temp_dir()  # made once for the life of this process
+    finally:
+        tempfile.tempdir = before
+
+
+def run_child(sockets: str | None, target: Callable[..., None], *args: Any) -> None:
+    """Set up a child process and run ``target(*args)`` in it.
+
+    Args:
+        sockets: The parent's folder for sockets, which it cannot remove when it is killed.
+        target: What to run.
+        args: Its arguments.
+    """
     import torch  # only here: the trainer starts the forkserver first, and imports torch beside it
 
-    die_with_parent()
+    watch = die_with_parent(sockets)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # decaying mean squares reach denormals, which are slow
     target(*args)
+    if parent_is_gone():
+        watch.join()  # it ends this process when it has cleared up
 
 
-def die_with_parent() -> None:
-    """End this process as soon as its parent is gone, for whatever reason.
+def parent_is_gone(timeout: float | None = 0) -> bool:
+    """Return whether the parent has ended, or needs this process no more; wait ``timeout`` seconds for that."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is for child processes"
+    return bool(connection.wait([parent.sentinel], timeout))
+
+
+def die_with_parent(sockets: str | None) -> threading.Thread:
+    """End this process as soon as its parent is gone, for whatever reason, and remove the parent's ``sockets``.
 
     getppid() does not help: the parent of a forkserver's child is the forkserver, which lives as long as
     its children.
     """
     parent = multiprocessing.parent_process()
-    assert parent is not None, "die_with_parent is for child processes"
+    assert parent is not None
+    assert parent.pid is not None
+    end = select.poll()
+    if sockets is not None and sys.platform == "linux":
+        with suppress(OSError):  # of an old kernel
+            end.register(os.pidfd_open(parent.pid), select.POLLIN)
 
     def wait() -> None:
-        connection.wait([parent.sentinel])
+        parent_is_gone(timeout=None)
+        if sockets is not None and end.poll(PARENT_ENDS_MS):
+            shutil.rmtree(sockets, ignore_errors=True)
         os._exit(1)
 
-    threading.Thread(target=wait, name="die-with-parent", daemon=True).start()
+    watch = threading.Thread(target=wait, name="die-with-parent", daemon=True)
+    watch.start()
+    return watch
 
 
 @contextmanager

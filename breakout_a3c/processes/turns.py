@@ -6,12 +6,15 @@ others would have updated what it had pulled: with 8 on two cores, gradients are
 
 import fcntl
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.reduction import DupFd
 from typing import Any
+
+from breakout_a3c.processes.resources import usable_cores
 
 GIVE_WAY_SECONDS = 0.001
 
@@ -27,10 +30,9 @@ class Turns:
     """
 
     def __init__(self, processes: int) -> None:
-        self._cores = min(processes, os.cpu_count() or 1)
+        self._cores = min(processes, usable_cores())
         self._cores_are_shared = processes > self._cores
-        with tempfile.TemporaryFile() as file:  # it has no name, and is gone with the last process
-            self._file = os.dup(file.fileno())
+        self._file = file_without_name()
 
     def __del__(self) -> None:
         os.close(self._file)
@@ -54,3 +56,14 @@ class Turns:
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, core)
             time.sleep(GIVE_WAY_SECONDS)  # otherwise this process would ask again before another is awake
+
+
+def file_without_name() -> int:
+    """Return the descriptor of an empty file that is gone with the last process that has it.
+
+    On Linux it is in memory: a disk may be full, and a network's file system may have no locks.
+    """
+    if sys.platform != "linux":
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+    return os.memfd_create("turns")

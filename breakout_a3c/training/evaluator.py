@@ -26,10 +26,13 @@ from breakout_a3c.playing.evaluation import EvaluationResult, Protocol, evaluate
 from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.recording import record
 from breakout_a3c.playing.scene import Scene
+from breakout_a3c.processes.ends import Ends
 from breakout_a3c.processes.pipes import Inbox, send_in_parts
+from breakout_a3c.processes.resources import usable_cpus
 from breakout_a3c.processes.start import Context, start_process
+from breakout_a3c.training.needs import LESS_MEMORY
 
-CPU_FRACTION = 0.05  # of all cores, over the process's life
+CPU_FRACTION = 0.05  # of the CPU that a training may use, over the process's life
 NICENESS = 5
 ANIMATION_SECONDS = 15
 CLOSE_SECONDS = 1.0
@@ -41,14 +44,14 @@ class Evaluation:
 
     result: EvaluationResult
     animation: bytes  # a GIF of the first game; empty where ffmpeg or the disk failed
-    cpu_fraction: float  # of all cores, since the evaluator started
+    cpu_fraction: float  # of what a training may use, since the evaluator started
 
 
 class Throttle:
-    """Sleeps so that this process takes no more than a fraction of the CPU.
+    """Sleeps so that this process takes no more than a fraction of the CPU that it may use.
 
     Args:
-        fraction: Of all cores, from now on.
+        fraction: Of the CPU that this process may use, from now on.
         pipe: Watched meanwhile.
 
     Raises:
@@ -58,14 +61,15 @@ class Throttle:
     def __init__(self, fraction: float, pipe: Connection) -> None:
         self.off = False
         self._pipe = pipe
-        self._rate = fraction * (os.cpu_count() or 1)
+        self._cpus = usable_cpus()
+        self._rate = fraction * self._cpus
         self._began = time.monotonic()
         self._used_before = self._cpu_seconds()
 
     def used_fraction(self) -> float:
-        """Return the fraction of all cores taken so far."""
+        """Return the fraction of that CPU taken so far."""
         used = self._cpu_seconds() - self._used_before
-        return used / (time.monotonic() - self._began) / (os.cpu_count() or 1)
+        return used / (time.monotonic() - self._began) / self._cpus
 
     def wait(self) -> None:
         """Sleep for as long as the time used is ahead of the time allowed."""
@@ -146,6 +150,7 @@ class Evaluator:
         self._snapshot = torch.zeros(size).share_memory_()
         self._process: BaseProcess | None = None
         self._stop_requested_at = math.inf
+        self._ends = Ends()
         self.busy = False
         self.error = ""
 
@@ -166,7 +171,7 @@ class Evaluator:
         try:
             self._pipe.send(hurry)
         except OSError:
-            self._forget("it was killed")
+            self._forget(self._end())
             return False
         self.busy = True
         return True
@@ -192,7 +197,7 @@ class Evaluator:
         try:
             message = self._inbox.receive()
         except (EOFError, OSError):
-            message = "it was killed"
+            message = self._end()
         if message is None:
             return None
         if isinstance(message, Evaluation):
@@ -200,6 +205,12 @@ class Evaluator:
             return message
         self._forget(str(message))
         return None
+
+    def _end(self) -> str:
+        """Return how the process ended whose pipe has."""
+        assert self._process is not None
+        self._process.join(CLOSE_SECONDS)  # for its exit code
+        return f"it {self._ends.describe(self._process.exitcode, LESS_MEMORY)}"
 
     def _forget(self, error: str) -> None:
         """Remove a process that died of ``error``; the next request starts another."""

@@ -14,8 +14,10 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.learning.actor_learner import run_actor_learner
 from breakout_a3c.learning.reports import LearnerFailure, LearnerReport
 from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.processes.ends import Ends
 from breakout_a3c.processes.pipes import Inbox
 from breakout_a3c.processes.start import Context, start_process
+from breakout_a3c.training.needs import LESS_MEMORY
 
 MAX_DEATHS_WITHOUT_UPDATE = 3
 # With the default settings a rollout takes 0.2 s on a fast core, 0.4 s on a slow one.
@@ -62,6 +64,7 @@ class Supervisor:
         self._config = config
         self._shared = shared
         self._play_states = dict(play_states or {})
+        self._ends = Ends()
         self._deaths_without_update = [0] * config.learners.count
         self.deaths = 0
         self.unfinished = 0  # that ``stop`` had to kill
@@ -132,10 +135,11 @@ class Supervisor:
         over = self._shared.stopped or self._shared.progress() >= 1
         if not over:
             learner.process.join(STOP_SECONDS)  # for its exit code
+        exit_code = learner.process.exitcode
         learner.process.kill()  # it has closed its pipe, so that nothing more is to come from it
-        if over or learner.process.exitcode == 0:
+        if over or exit_code == 0:
             return
-        end = f"actor-learner {learner.learner_id} ended with exit code {learner.process.exitcode}"
+        end = f"actor-learner {learner.learner_id} {self._ends.describe(exit_code, LESS_MEMORY)}"
         learned = int(self._shared.updates[learner.learner_id]) > learner.updates_at_start
         self._count_death(learner.learner_id, learner.traceback or end, learned)
         self._start(learner.learner_id)

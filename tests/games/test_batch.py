@@ -1,13 +1,10 @@
 """Games in step: raw scores, whatever the learner sees; ends, threads, and where all games stand."""
 
-import os
-from typing import Any
-
 import numpy as np
 import pytest
 
 from breakout_a3c.config import TrainConfig
-from breakout_a3c.games.batch import MAX_COUNT, BatchStep, FinishedGame, GameBatch, game_threads
+from breakout_a3c.games.batch import MAX_COUNT, BatchStep, FinishedGame, GameBatch
 from breakout_a3c.games.make import make_environments
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
 from tests.games.scripted import DEAD, ON, TRUNCATED, ScriptedGame, Step
@@ -154,20 +151,3 @@ def test_an_error_in_a_thread_reaches_the_learner() -> None:
     observations = games.reset()
     with pytest.raises(IndexError):
         games.step([0, 0], observations)
-
-
-@pytest.mark.parametrize(
-    ("changes", "cores", "expected"),
-    [
-        ({}, 4, 1),
-        ({"algorithm": "a2c"}, 4, 4),
-        ({"algorithm": "a2c", "threads": 2}, 4, 2),
-        ({"algorithm": "a2c", "envs": 3}, 4, 3),
-    ],
-)
-def test_only_the_one_learner_of_a2c_plays_with_threads(
-    changes: dict[str, Any], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    assert game_threads(BREAKOUT.replace(**changes)) == expected
-    assert game_threads(CARTPOLE_A3C.replace(algorithm="a2c")) == 1

@@ -9,8 +9,9 @@ import torch
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.games.make import make_environments
+from breakout_a3c.learning import rollout as rollout_module
 from breakout_a3c.learning.networks import ActorCritic, make_network
-from breakout_a3c.learning.rollout import Rollout, RolloutCollector, gumbel_noise
+from breakout_a3c.learning.rollout import Rollout, RolloutCollector, game_threads, gumbel_noise
 from breakout_a3c.presets import PRESETS
 from tests.games.scripted import DEAD, ON, TRUNCATED, ScriptedGame, Step
 
@@ -275,3 +276,20 @@ def test_the_same_seed_gives_the_same_rollout(game: str) -> None:
     assert not torch.equal(first.actions, rollout_of(1, [2, 4]).actions)
     assert not torch.equal(first.observations, rollout_of(0, [6, 8]).observations)
     assert not torch.equal(first.observations[:, 0], first.observations[:, 1]), "two games are the same"
+
+
+@pytest.mark.parametrize(
+    ("changes", "cores", "expected"),
+    [
+        ({}, 4, 1),
+        ({"algorithm": "a2c"}, 4, 4),
+        ({"algorithm": "a2c", "threads": 2}, 4, 2),
+        ({"algorithm": "a2c", "envs": 3}, 4, 3),
+    ],
+)
+def test_only_the_one_learner_of_a2c_plays_with_threads(
+    changes: dict[str, Any], cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_module, "usable_cores", lambda: cores)
+    assert game_threads(PRESETS["breakout"].replace(**changes)) == expected
+    assert game_threads(PRESETS["cartpole"].replace(algorithm="a2c")) == 1

@@ -1,6 +1,5 @@
 """An evaluation on all cores: the same games as in one process, and no hang when something ends."""
 
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,9 @@ import torch
 
 from breakout_a3c.commands.play import PRELOAD
 from breakout_a3c.errors import UserError
+from breakout_a3c.playing import evaluation_pool
 from breakout_a3c.playing.evaluation import PlayedGame, Protocol, evaluate
-from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
+from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores, players_that_fit, what_plays
 from breakout_a3c.processes.start import Context, process_context
 from breakout_a3c.saving.agent import build_agent, load_agent
 from tests.starting import START_METHOD
@@ -30,7 +30,7 @@ def context() -> Context:
 def test_the_games_are_those_of_one_process(
     context: Context, cores: int, episodes: int, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(evaluation_pool, "usable_cores", lambda: cores)
     agent = build_agent(load_agent(MODEL).checkpoint, MODEL, precision)
     protocol = Protocol(episodes=episodes, max_episode_frames=200)
     seen: list[int] = []
@@ -47,7 +47,8 @@ def test_a_player_that_is_killed_ends_the_evaluation(context: Context, checkpoin
             if child.pid not in before:
                 child.send_signal(signal.SIGKILL)
 
-    with pytest.raises(UserError, match="was killed"):
+    words = r"was killed \(SIGKILL\), perhaps by the kernel for want of memory: free some"
+    with pytest.raises(UserError, match=words):
         evaluate_on_all_cores(context, load_agent(checkpoint_path), Protocol(episodes=20), kill)
 
 
@@ -56,3 +57,23 @@ def test_an_error_in_a_player_is_shown(context: Context, checkpoint_path: Path) 
     broken = replace(agent.checkpoint, config=agent.checkpoint.config.replace(game="brakeout", symmetric=False))
     with pytest.raises(RuntimeError, match="did you mean breakout"):
         evaluate_on_all_cores(context, replace(agent, checkpoint=broken), Protocol(episodes=2), lambda played: None)
+
+
+@pytest.mark.parametrize(("files", "memory", "players"), [(2, 10**12, 2), (500, 350 * 2**20, 3), (0, 0, 1)])
+def test_there_are_as_many_players_as_fit(
+    files: int, memory: int, players: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation_pool, "children_that_fit", lambda: files)
+    monkeypatch.setattr(evaluation_pool, "usable_memory", lambda: memory)
+    assert players_that_fit() == players
+
+
+def test_what_a_training_needs_to_go_on_is_not_sent(context: Context, checkpoint_path: Path) -> None:
+    """Each tensor is a file, and multiprocessing passes at most 252 of them on."""
+    agent = load_agent(checkpoint_path)
+    states = [torch.ones(10, dtype=torch.uint8) for _ in range(300)]
+    saved = replace(agent, checkpoint=replace(agent.checkpoint, play_states=states))
+    protocol = Protocol(episodes=1, max_episode_frames=200)
+    assert len(evaluate_on_all_cores(context, saved, protocol, lambda played: None).games) == 1
+    plain = what_plays(saved.checkpoint)
+    assert plain.parameters is plain.averaged_parameters is agent.checkpoint.averaged_parameters

@@ -1,4 +1,3 @@
-import os
 import time
 
 import pytest
@@ -7,6 +6,7 @@ from torch import Tensor
 
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT
+from breakout_a3c.processes import turns as turns_module
 from breakout_a3c.processes.start import process_context, start_process
 from breakout_a3c.processes.turns import Turns
 from tests.starting import START_METHOD
@@ -44,7 +44,7 @@ def zeros(count: int) -> Tensor:
 
 
 def test_those_that_share_a_core_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(turns_module, "usable_cores", lambda: 2)
     turns, counts, inside, most_inside = Turns(5), zeros(5), zeros(5), zeros(5)
     context = process_context(START_METHOD)
     processes = [
@@ -63,7 +63,7 @@ def test_those_that_share_a_core_take_turns(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nobody_waits_for_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(turns_module, "usable_cores", lambda: 1)
     turns, counts = Turns(3), zeros(3)
     context = process_context(START_METHOD)
     holders = [start_process(context, f"actor-learner-{i}", hold, turns, counts, i) for i in range(3)]
@@ -79,7 +79,7 @@ def test_nobody_waits_for_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_with_a_core_for_each_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(turns_module, "usable_cores", lambda: 2)
     turns, counts = Turns(2), zeros(2)
     context = process_context(START_METHOD)
     holders = [start_process(context, f"actor-learner-{i}", hold, turns, counts, i) for i in range(2)]

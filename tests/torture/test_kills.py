@@ -149,7 +149,7 @@ def test_an_evaluator_killed_between_two_lines_is_replaced(monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(type(process), "is_alive", lambda _: True)
         assert not evaluator.request(shared.parameters, hurry=True)
-    assert evaluator.error == "it was killed"
+    assert evaluator.error.startswith("it was killed (SIGKILL)")
     assert evaluator.request(shared.parameters, hurry=True)
     evaluator.close()
 
@@ -178,7 +178,7 @@ def test_a_training_goes_on_after_any_kill(tmp_path: Path, chance: random.Random
     if rounds(3, 50) >= 10:  # one that was idle is replaced without a message
         assert "The evaluator died, and the next evaluation starts another" in output
     saved = load_checkpoint(latest)
-    deaths = output.count("exit code -9") + 1  # two between two looks are reported once
+    deaths = output.count("was killed (SIGKILL)") + 1  # two between two looks are reported once
     assert 0 <= saved.steps - saved.updates * STEPS_AN_UPDATE <= 2 * deaths * STEPS_AN_UPDATE
 
 
