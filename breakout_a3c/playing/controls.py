@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from breakout_a3c.playing.scene import Scene
 
@@ -19,11 +20,15 @@ COMMANDS = {
     "greedy": ("g", "greedy, sampled"),
     "saliency": ("s", "where it looks"),
     "frames": ("f", "what it sees"),
-    "human": ("p", "play yourself: arrow keys"),
+    "human": ("p", "play yourself: arrows, space"),
     "record": ("v", "record"),
     "help": ("h", "keys"),
     "quit": ("q", "quit"),
 }
+# While the viewer plays, these keys are the game's; enter pauses instead of space.
+PLAYING = (("arrows", "move"), ("space", "fire"), ("enter", "pause, go on"))
+TAKEN = ("space", "up", "down")
+HOLDS = ("UP", "DOWN", "RIGHT", "LEFT", "FIRE")  # in the order in which the names of actions have them
 # Command: the field of Controls that it turns on and off.
 SWITCHES = {name: name for name in ("greedy", "saliency", "frames", "human", "help")} | {
     "pause": "paused",
@@ -36,6 +41,24 @@ def unchanged(scene: Scene) -> Scene:
     return scene
 
 
+def action_of(held: Sequence[str], action_names: Sequence[str]) -> str | None:
+    """Return the action of the keys that are held, or of as many of them as the game has an action for.
+
+    Args:
+        held: Some of HOLDS, the newest last: of two keys that exclude each other the newer one counts.
+        action_names: Those of the game. FIRE stands for NOOP in a game without it, as in Breakout.
+
+    Returns:
+        One of ``action_names``; None if nothing is held and the game has no action for that.
+    """
+    for count in range(len(held), 0, -1):
+        for keys in combinations(reversed(held), count):
+            name = "".join(key for key in HOLDS if key in keys)
+            if name in action_names:
+                return name
+    return next((name for name in ("NOOP", "FIRE") if name in action_names), None)
+
+
 @dataclass
 class Controls:
     """The state of the show; ``press`` changes it.
@@ -45,7 +68,7 @@ class Controls:
         saliency: Show the places that the policy depends on.
         frames: Show the network's input.
         human: The viewer plays, instead of the agent.
-        held_action: The action whose key the viewer holds down; empty for none.
+        held: Those of HOLDS whose keys the viewer holds down, the newest last.
         recording: Record the scenes that are played.
         help: Show the keys.
         paused: Show the same scene until the viewer goes on.
@@ -58,7 +81,7 @@ class Controls:
     saliency: bool = False
     frames: bool = False
     human: bool = False
-    held_action: str = ""
+    held: tuple[str, ...] = ()
     recording: bool = False
     help: bool = False
     paused: bool = False
@@ -73,7 +96,8 @@ class Controls:
         """Carry out one of COMMANDS; ignore any other word."""
         if switch := SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
-            self.held_action = ""  # the release of its key may not be seen
+            if command == "human":
+                self.held = ()  # the releases of its keys are not seen while the agent plays
         elif command == "step":
             self.paused = self._one_step = True
         elif command == "faster":
@@ -84,6 +108,21 @@ class Controls:
             self.next_game = True
         elif command == "quit":
             self.closed = True
+
+    def hold(self, key: str) -> None:
+        """Hold one of HOLDS down."""
+        self.release(key)
+        self.held += (key,)
+
+    def release(self, key: str) -> None:
+        """Hold it no longer."""
+        self.held = tuple(other for other in self.held if other != key)
+
+    def help_lines(self) -> Sequence[tuple[str, str]]:
+        """Return the keys of the window as they are now, and their meaning."""
+        if not self.human:
+            return tuple(COMMANDS.values())
+        return PLAYING + tuple((key, meaning) for key, meaning in COMMANDS.values() if key not in TAKEN)
 
     def speed_text(self) -> str:
         """Return the speed as text."""

@@ -14,7 +14,7 @@ from breakout_a3c.config import GameOptions
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.seeds import action_generator
 from breakout_a3c.learning.networks import ActorCritic
-from breakout_a3c.playing.controls import Controls
+from breakout_a3c.playing.controls import Controls, action_of
 from breakout_a3c.playing.evaluation import FixedBatch, Protocol, choose_actions, make_evaluation_environment, row_of
 from breakout_a3c.playing.saliency import policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
@@ -101,7 +101,8 @@ class Player:
         """
         seed = self._seeds[game]
         generator = action_generator(seed)
-        observation, _ = self._environment.reset(seed=seed)
+        observation, info = self._environment.reset(seed=seed)
+        has_lives = bool(info.get("lives"))  # Pong's emulator counts 0 lives from beginning to end
         self._take_screens()  # those of the no-op frames, before the agent's first step
         last_score = self.scores[-1] if self.scores else None
         values: deque[float] = deque(maxlen=VALUES_SHOWN)
@@ -115,7 +116,7 @@ class Player:
             if game_over:
                 self.scores.append(score)
             for screen in self._take_screens():
-                yield replace(scene, screen=screen, score=score, lives=info.get("lives"))
+                yield replace(scene, screen=screen, score=score, lives=info["lives"] if has_lives else None)
 
     def _decide(self, game: int, observation: Any, generator: np.random.Generator, values: deque[float]) -> Scene:
         """Choose an action.
@@ -154,9 +155,8 @@ class Player:
         action = int(choose_actions(logits.numpy(), controls.greedy, [generator])[0])
         if not controls.human:
             return action
-        # UP means FIRE in a game without UP; FIRE stands for NOOP in a game without it.
-        wanted = (controls.held_action, "FIRE" if controls.held_action == "UP" else "NOOP", "NOOP", "FIRE")
-        return next((self.action_names.index(name) for name in wanted if name in self.action_names), action)
+        name = action_of(controls.held, self.action_names)
+        return action if name is None else self.action_names.index(name)
 
     def _mode(self) -> str:
         if self._controls.human:

@@ -69,10 +69,19 @@ class Panel:
         place = self._pixels(x), self._pixels(baseline)
         cv2.putText(self.canvas, text, place, color, FONT, self._pixels(size), weight)
 
+    def text_fitted(self, text: str, x: float, baseline: float, size: float, color: Color, weight: int) -> None:
+        """Write ``text`` between ``x`` and the right margin, smaller where it is long."""
+        room = PANEL_WIDTH - MARGIN - x
+        width = self._width(text, size, weight)
+        self.text(text, x, baseline, size * min(1.0, room / width), color, weight)
+
     def text_right(self, text: str, baseline: float, size: float, color: Color) -> None:
         """Write ``text`` so that it ends at the right margin."""
-        _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, self._pixels(size), REGULAR)
-        self.text(text, PANEL_WIDTH - MARGIN - width / self._unit, baseline, size, color)
+        self.text(text, PANEL_WIDTH - MARGIN - self._width(text, size, REGULAR), baseline, size, color)
+
+    def _width(self, text: str, size: float, weight: int) -> float:
+        _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, self._pixels(size), weight)
+        return width / self._unit
 
     def line(self, points: NDArray[np.float64], color: Color) -> None:
         """Draw a line through ``points``, ``(N, 2)`` x and y."""
@@ -142,9 +151,9 @@ def overlay_saliency(screen: Picture, saliency: NDArray[np.float32]) -> Picture:
 
 def draw_score(panel: Panel, scene: Scene) -> float:
     """Draw the game's name and the score; return the y of their end."""
-    panel.text(scene.title.upper(), MARGIN, 58, 20, BRIGHT, BOLD)
+    panel.text_fitted(scene.title.upper(), MARGIN, 58, 20, BRIGHT, BOLD)
     panel.text("score", MARGIN, 100, 20, MUTED)
-    panel.text(f"{scene.score:,.0f}", MARGIN, 166, 72, BRIGHT, BOLD)
+    panel.text_fitted(f"{scene.score:,.0f}", MARGIN, 166, 72, BRIGHT, BOLD)
     return 180
 
 

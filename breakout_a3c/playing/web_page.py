@@ -1,14 +1,17 @@
 """The page: a display for games in a browser, with buttons, for a machine without a screen.
 
 It serves this machine alone: it listens on 127.0.0.1, and refuses requests for another host or from the page
-of another site.
+of another site. Any port may stand behind this machine's name: ssh -L 9000:localhost:8000 makes it another one.
 """
 
+import html
+import json
 import math
 import socket
 import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import cv2
 from werkzeug.exceptions import HTTPException, abort
@@ -17,16 +20,17 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from breakout_a3c.errors import UserError
-from breakout_a3c.playing.controls import COMMANDS, Controls
+from breakout_a3c.playing.controls import COMMANDS, HOLDS, Controls
 from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw_scene
 from breakout_a3c.playing.show import Pacer
 
 HOST = "127.0.0.1"
+OWN_NAMES = (HOST, "localhost", "::1")
 MAX_PICTURES_PER_SECOND = 30
 PICTURE_SECONDS = 1 / MAX_PICTURES_PER_SECOND
 # A picture may come so early: without this, jitter would put off every second one by a frame of the game.
 EARLY_SECONDS = PICTURE_SECONDS / 4
-BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "record")
+BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "human", "record")
 BOUNDARY = b"picture"
 OWN_SITES = ("same-origin", "none")  # of Sec-Fetch-Site; none: the user typed the address
 SECURITY = {
@@ -41,10 +45,12 @@ URLS = Map(
         Rule("/", endpoint="page", methods=["GET"]),
         Rule("/stream", endpoint="stream", methods=["GET"]),
         Rule("/press/<command>", endpoint="press", methods=["POST"]),
+        Rule("/hold/", endpoint="hold", defaults={"keys": ""}, methods=["POST"]),
+        Rule("/hold/<keys>", endpoint="hold", methods=["POST"]),
     ]
 )
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Breakout A3C</title>
+<html lang="en"><head><meta charset="utf-8"><title>%(title)s</title>
 <meta name="viewport" content="width=device-width">
 <style>
 body { background: #14151c; color: #eceef5; font: 16px sans-serif; margin: 2vh auto; text-align: center; }
@@ -53,10 +59,30 @@ button { background: #2a2c38; color: inherit; font: inherit; border: 0; border-r
 button:hover { background: #586eaa; }
 </style></head><body>
 <img src="/stream" alt="the game and the policy, live">
-%s
+%(buttons)s
 <script>
+const gameKeys = {ArrowUp: "UP", ArrowDown: "DOWN", ArrowRight: "RIGHT", ArrowLeft: "LEFT", " ": "FIRE"};
+let viewerPlays = %(viewer_plays)s, held = [], sent = Promise.resolve();
+function hold(keys) {
+  held = keys;  // one request after the other: two at once may arrive in the wrong order
+  sent = sent.then(() => fetch("/hold/" + keys, {method: "POST"})).catch(() => {});
+}
 for (const button of document.querySelectorAll("button"))
-  button.onclick = () => fetch("/press/" + button.id, {method: "POST"});
+  button.onclick = async () => {
+    viewerPlays = (await (await fetch("/press/" + button.id, {method: "POST"})).json()).viewer_plays;
+    if (viewerPlays) button.blur();  // or space would click it again
+  };
+function useKey(event) {
+  const key = gameKeys[event.key];
+  if (!viewerPlays || !key) return;
+  event.preventDefault();  // the page does not scroll
+  if (event.repeat) return;
+  const others = held.filter(other => other != key);
+  hold(event.type == "keydown" ? [...others, key] : others);
+}
+addEventListener("keydown", useKey);
+addEventListener("keyup", useKey);
+addEventListener("blur", () => hold([]));  // keys that are released elsewhere are not seen
 </script></body></html>
 """
 
@@ -84,6 +110,7 @@ class Page:
         self._pacer = Pacer()
         self._picture_due = -math.inf
         self._picture = b""
+        self._title = "A3C"
         self._new_picture = threading.Condition()
         # Bound here: for a port in use, werkzeug would print its own message and end the program.
         self._socket = socket.socket()
@@ -120,6 +147,7 @@ class Page:
         if now < self._picture_due - EARLY_SECONDS:
             return
         self._picture_due = max(self._picture_due, now) + PICTURE_SECONDS
+        self._title = scene.title
         picture = draw_scene(scene, PICTURE_HEIGHT)
         _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
         with self._new_picture:
@@ -148,20 +176,37 @@ class Page:
 
     def _check_origin(self, request: Request) -> None:
         """Refuse another host's name for this machine, and requests from the pages of other sites."""
-        hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
+        if not is_own_name(request.host):
+            abort(
+                403,
+                f"This page answers to its own machine alone: open http://localhost:{self.port} there. On another "
+                f"machine, type ssh -L {self.port}:localhost:{self.port} and this machine's name first.",
+            )
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-        foreign = (origin and origin not in {f"http://{host}" for host in hosts}) or site not in OWN_SITES
-        if request.host not in hosts or foreign:
-            abort(403)
+        if (origin and origin.partition("://")[2] != request.host) or site not in OWN_SITES:
+            abort(403, "This page answers to its own buttons, not to the pages of other sites.")
 
     def _page(self) -> Response:
         buttons = "\n".join(f'<button id="{name}">{COMMANDS[name][1]}</button>' for name in BUTTONS)
-        return Response(PAGE % buttons, mimetype="text/html")
+        values = {
+            "title": html.escape(self._title),
+            "buttons": buttons,
+            "viewer_plays": str(self._controls.human).lower(),
+        }
+        return Response(PAGE % values, mimetype="text/html")
 
     def _press(self, command: str) -> Response:
         if command not in BUTTONS:
             abort(404)
         self._controls.press(command)
+        return Response(json.dumps({"viewer_plays": self._controls.human}), mimetype="application/json")
+
+    def _hold(self, keys: str) -> Response:
+        """Hold the keys down whose names stand in ``keys``, and no other one; the newest is the last."""
+        held = tuple(dict.fromkeys(keys.split(","))) if keys else ()
+        if not set(held) <= set(HOLDS):
+            abort(404)
+        self._controls.held = held
         return Response(status=204)
 
     def _stream(self) -> Response:
@@ -175,3 +220,11 @@ class Page:
                 yield head % (BOUNDARY, len(picture)) + picture + b"\r\n"
             with self._new_picture:
                 self._new_picture.wait(timeout=1.0)
+
+
+def is_own_name(host: str) -> bool:
+    """Return whether ``host``, as a browser asks for it, is a name of this machine, with any port or none."""
+    try:
+        return urlsplit(f"//{host}").hostname in OWN_NAMES
+    except ValueError:
+        return False

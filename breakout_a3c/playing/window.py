@@ -1,6 +1,7 @@
 """The window: a display for games, driven by keys."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +18,22 @@ from breakout_a3c.playing.show import Pacer
 NAMED_KEYS = {"space": pygame.K_SPACE, "up": pygame.K_UP, "down": pygame.K_DOWN}
 KEYS = {NAMED_KEYS.get(key) or ord(key): command for command, (key, _) in COMMANDS.items()} | {
     pygame.K_ESCAPE: "quit",
+    pygame.K_RETURN: "pause",
 }
-ARROWS = {pygame.K_LEFT: "LEFT", pygame.K_RIGHT: "RIGHT", pygame.K_UP: "UP", pygame.K_DOWN: "DOWN"}
-HELP = tuple(COMMANDS.values())
-FOOTER = "h: keys"
+# Of the viewer who plays.
+GAME_KEYS = {
+    pygame.K_LEFT: "LEFT",
+    pygame.K_RIGHT: "RIGHT",
+    pygame.K_UP: "UP",
+    pygame.K_DOWN: "DOWN",
+    pygame.K_SPACE: "FIRE",
+}
+FOOTER, PLAYING_FOOTER = "h: keys", "arrows: move, space: fire, h: keys"
 MAX_LATE_SECONDS = 0.1  # lateness that later pictures make good
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
 INVISIBLE_DRIVERS = ("dummy", "offscreen")
+DISPLAY_SECONDS = 20  # a display at the other end of ssh may need a few
+TRY_DISPLAY = "import pygame; pygame.display.init(); print(pygame.display.get_driver())"
 
 
 class Window:
@@ -55,7 +65,9 @@ class Window:
 
     def draw(self, scene: Scene) -> None:
         """Show a scene."""
-        shown = replace(scene, footer=scene.footer or FOOTER, help=HELP if self._controls.help else ())
+        controls = self._controls
+        footer = scene.footer or (PLAYING_FOOTER if controls.human else FOOTER)
+        shown = replace(scene, footer=footer, help=controls.help_lines() if controls.help else ())
         picture = draw_scene(shown, self._max_height)
         size = picture.shape[1], picture.shape[0]
         surface = pygame.display.get_surface()
@@ -81,12 +93,9 @@ class Window:
             controls.closed = True
         elif event.type not in (pygame.KEYDOWN, pygame.KEYUP):
             return
-        elif controls.human and event.key in ARROWS:
-            arrow = ARROWS[event.key]
-            if event.type == pygame.KEYDOWN:
-                controls.held_action = arrow
-            elif controls.held_action == arrow:
-                controls.held_action = ""
+        elif controls.human and event.key in GAME_KEYS:
+            change = controls.hold if event.type == pygame.KEYDOWN else controls.release
+            change(GAME_KEYS[event.key])
         elif event.type == pygame.KEYDOWN:
             controls.press(KEYS.get(event.key, ""))
 
@@ -100,12 +109,33 @@ def check_display() -> None:
     # Before SDL's own search for a display, which writes to stderr.
     if sys.platform == "linux" and not any(os.environ.get(name) for name in DISPLAYS):
         raise pygame.error("neither DISPLAY nor WAYLAND_DISPLAY is set")
+    if os.environ.get("SDL_VIDEODRIVER") not in INVISIBLE_DRIVERS:
+        try_display()
     pygame.display.init()
-    # Where the display does not answer, SDL draws into memory without a word.
-    driver = pygame.display.get_driver()
-    if driver in INVISIBLE_DRIVERS and not os.environ.get("SDL_VIDEODRIVER"):
-        pygame.display.quit()
-        raise pygame.error("the display does not answer")
+
+
+def try_display() -> None:
+    """Open the display in another process: SDL waits for ever for one that does not answer, as after a lost ssh -X.
+
+    Raises:
+        pygame.error: If there is no visible one, or none that answers in DISPLAY_SECONDS.
+    """
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-P", "-c", TRY_DISPLAY],
+            capture_output=True,
+            text=True,
+            timeout=DISPLAY_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise pygame.error(f"it does not answer within {DISPLAY_SECONDS} seconds") from error
+    if tried.returncode:
+        last_line = (tried.stderr.splitlines() or ["it cannot be opened"])[-1]
+        raise pygame.error(last_line.removeprefix("pygame.error: "))
+    # Where no display answers, SDL draws into memory without a word.
+    if tried.stdout.split()[-1] in INVISIBLE_DRIVERS:
+        raise pygame.error("it does not answer")
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         time_left(status),
     )
     trouble = f", {status.learners_replaced} replaced" if status.learners_replaced else ""
-    evaluation = "-" if status.evaluation is None else f"{status.evaluation:.1f}"
+    evaluation = "-" if status.evaluation is None else number(status.evaluation)
     rows = [
         ("agent steps", f"{status.steps:,}", "score, last 100", number(status.mean_return)),
         ("steps/s", f"{status.steps_per_second:,.0f}", "best score", number(status.best_return)),

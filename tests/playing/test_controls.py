@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
-from breakout_a3c.playing.controls import COMMANDS, SPEEDS, SWITCHES, Controls
+from breakout_a3c.playing.controls import COMMANDS, SPEEDS, SWITCHES, Controls, action_of
 from breakout_a3c.playing.scene import Scene
-from tests.playing.test_window import SCENE
+from tests.playing.test_window import KEYS_OF, SCENE
 
 
 def scenes(steps: int = 1000) -> Iterator[Scene]:
@@ -76,11 +77,64 @@ def test_a_paused_scene_is_shown_as_the_switches_are_now() -> None:
     assert (shown.step, shown.mode) == (SCENE.step, "greedy policy")
 
 
-def test_a_key_that_was_held_is_forgotten_when_the_paddle_changes_hands() -> None:
-    controls = Controls(human=True, held_action="LEFT")
+def test_keys_that_were_held_are_forgotten_when_the_game_changes_hands() -> None:
+    controls = Controls(human=True, held=("LEFT",))
+    controls.press("greedy")
+    assert controls.held == ("LEFT",)
     controls.press("human")
     controls.press("human")
-    assert controls.held_action == ""
+    assert controls.held == ()
+
+
+def test_keys_are_held_until_they_are_released_the_newest_last() -> None:
+    controls, held = Controls(), []
+    for change, key in (
+        (controls.hold, "LEFT"),
+        (controls.hold, "FIRE"),
+        (controls.hold, "LEFT"),
+        (controls.release, "FIRE"),
+        (controls.release, "FIRE"),
+        (controls.release, "LEFT"),
+    ):
+        change(key)
+        held.append(controls.held)
+    assert held == [("LEFT",), ("LEFT", "FIRE"), ("FIRE", "LEFT"), ("LEFT",), ("LEFT",), ()]
+
+
+def test_every_action_has_keys_in_any_order() -> None:
+    assert len(KEYS_OF) == 18
+    for name, keys in KEYS_OF.items():
+        assert {action_of(pressed, list(KEYS_OF)) for pressed in permutations(keys)} == {name}
+
+
+@pytest.mark.parametrize(
+    ("held", "names", "played"),
+    [
+        ((), ("NOOP", "FIRE"), "NOOP"),
+        ((), ("FIRE", "RIGHT", "LEFT"), "FIRE"),  # Breakout, where it stands for NOOP
+        ((), ("LEFT", "RIGHT"), None),  # CartPole
+        (("LEFT", "FIRE"), ("NOOP", "FIRE", "LEFT"), "FIRE"),
+        (("FIRE", "LEFT"), ("NOOP", "FIRE", "LEFT"), "LEFT"),
+        (("UP", "RIGHT"), ("NOOP", "FIRE", "RIGHT", "LEFT"), "RIGHT"),
+        (("UP",), ("NOOP", "FIRE", "RIGHT", "LEFT"), "NOOP"),
+        (("LEFT", "RIGHT"), ("NOOP", "RIGHT", "LEFT"), "RIGHT"),
+        (("UP", "FIRE", "LEFT", "DOWN"), ("NOOP", "UPLEFTFIRE", "DOWNLEFTFIRE"), "DOWNLEFTFIRE"),
+    ],
+)
+def test_where_keys_have_no_action_together_the_newest_count(
+    held: tuple[str, ...], names: tuple[str, ...], played: str | None
+) -> None:
+    assert action_of(held, names) == played
+
+
+def test_help_tells_the_keys_as_they_are() -> None:
+    controls = Controls()
+    assert controls.help_lines() == tuple(COMMANDS.values())
+    controls.press("human")
+    keys = [key for key, _ in controls.help_lines()]
+    assert len(keys) == len(set(keys))
+    assert dict(controls.help_lines()) | {"space": "fire", "enter": "pause, go on"} == dict(controls.help_lines())
+    assert "p" in keys
 
 
 def test_speeds_end_at_both_ends() -> None:

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from breakout_a3c.playing.scene import BAR, CHOSEN, MARGIN, PICTURE_HEIGHT, TROUGH, Color, Picture, Scene, draw_scene
+from breakout_a3c.playing.scene import (
+    BACKGROUND,
+    BAR,
+    CHOSEN,
+    MARGIN,
+    PICTURE_HEIGHT,
+    TROUGH,
+    Color,
+    Picture,
+    Scene,
+    draw_scene,
+)
 
 SCREEN = np.random.default_rng(0).integers(0, 256, (210, 160, 3), np.uint8)
 SCENE = Scene(
@@ -86,6 +97,15 @@ def test_drawing_changes_nothing_and_depends_on_the_scene_alone() -> None:
 )
 def test_the_panel_shows_each_field(change: dict[str, object]) -> None:
     assert not np.array_equal(panel(replace(SCENE, **change)), panel(SCENE))
+
+
+@pytest.mark.parametrize("score", [1_234_567.0, -30_000.0, -123_456_789.0, 99.0])
+@pytest.mark.parametrize("height", [420, 840])
+def test_a_score_of_any_size_has_room(score: float, height: int) -> None:
+    drawn = draw_scene(replace(SCENE, score=score), height)[:, 160 * height // 210 :]
+    row = slice(round(105 * height / PICTURE_HEIGHT), round(170 * height / PICTURE_HEIGHT))
+    right = np.flatnonzero((drawn[row] != BACKGROUND).any(axis=(0, 2)))[-1]
+    assert right <= drawn.shape[1] - 0.9 * MARGIN * height / PICTURE_HEIGHT
 
 
 def test_bars_are_as_long_as_the_probabilities_and_the_chosen_one_stands_out() -> None:

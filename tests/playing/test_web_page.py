@@ -2,6 +2,7 @@
 
 import http.client
 import itertools
+import json
 import shutil
 import signal
 import socket
@@ -15,21 +16,34 @@ from subprocess import PIPE, STDOUT
 import cv2
 import numpy as np
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from breakout_a3c.errors import UserError
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.networks import make_network
 from breakout_a3c.playing import web_page
 from breakout_a3c.playing.controls import Controls
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.recording import RecordingOnDemand
-from breakout_a3c.playing.scene import draw_scene
+from breakout_a3c.playing.scene import Scene, draw_scene
 from breakout_a3c.playing.show import Pacer, show_game
 from breakout_a3c.playing.web_page import BUTTONS, MAX_PICTURES_PER_SECOND, Page
+from breakout_a3c.presets import PRESETS
 from tests.playing.test_show import FakeTime
-from tests.playing.test_window import SCENE
+from tests.playing.test_window import KEYS_OF, SCENE
 from tests.running import Program, marked_environment, wait_for
 
 BROWSER = ("chromium", "chromedriver")
+BROWSER_KEYS = {
+    "UP": Keys.ARROW_UP,
+    "DOWN": Keys.ARROW_DOWN,
+    "LEFT": Keys.ARROW_LEFT,
+    "RIGHT": Keys.ARROW_RIGHT,
+    "FIRE": Keys.SPACE,
+}
 ROOT = Path(__file__).parents[2]
 
 
@@ -98,8 +112,21 @@ def test_after_a_delay_scenes_do_not_come_in_a_rush() -> None:
 
 
 def test_buttons_press(page: tuple[Page, Controls]) -> None:
-    assert ask(page[0], "POST", "/press/greedy").status == 204
+    answer = ask(page[0], "POST", "/press/greedy")
+    assert (answer.status, json.load(answer)) == (200, {"viewer_plays": False})
     assert page[1].greedy
+    assert json.load(ask(page[0], "POST", "/press/human")) == {"viewer_plays": True}
+    assert "viewerPlays = true" in ask(page[0], "GET", "/").read().decode(), "a page that is opened later knows it"
+
+
+def test_keys_are_held_as_the_page_says(page: tuple[Page, Controls]) -> None:
+    for path, held in (("UP,FIRE", ("UP", "FIRE")), ("FIRE,UP,FIRE", ("FIRE", "UP")), ("", ())):
+        assert ask(page[0], "POST", f"/hold/{path}").status == 204
+        assert page[1].held == held
+
+
+def test_the_page_is_called_by_the_game(page: tuple[Page, Controls]) -> None:
+    wait_for(lambda: b"<title>breakout</title>" in ask(page[0], "GET", "/").read())
 
 
 @pytest.mark.parametrize(
@@ -108,9 +135,20 @@ def test_buttons_press(page: tuple[Page, Controls]) -> None:
         ("GET", "/press/pause", {}, 405),
         ("POST", "/press/quit", {}, 404),
         ("POST", "/press/_speed", {}, 404),
+        ("POST", "/hold/SELECT", {}, 404),
+        ("POST", "/hold/UP,", {}, 404),
+        ("GET", "/hold/UP", {}, 405),
+        ("POST", "/hold/UP", {"Origin": "http://example.com"}, 403),
         ("GET", "/etc/passwd", {}, 404),
         ("GET", "/", {"Host": "example.com"}, 403),
         ("GET", "/stream", {"Host": "example.com:80"}, 403),
+        ("GET", "/", {"Host": "localhost.example.com"}, 403),
+        ("GET", "/", {"Host": "[::2]:8000"}, 403),
+        ("GET", "/", {"Host": "[:::::]"}, 403),
+        ("GET", "/", {"Host": "user@localhost"}, 403),
+        ("GET", "/", {"Host": ""}, 403),
+        ("POST", "/press/pause", {"Host": "localhost:9000", "Origin": "http://localhost:3000"}, 403),
+        ("POST", "/press/pause", {"Host": "localhost:9000", "Origin": "http://example.com:9000"}, 403),
         ("POST", "/press/pause", {"Origin": "http://example.com"}, 403),
         ("POST", "/press/pause", {"Origin": "null"}, 403),
         ("GET", "/stream", {"Sec-Fetch-Site": "cross-site"}, 403),
@@ -121,6 +159,31 @@ def test_others_are_refused(
 ) -> None:
     assert ask(page[0], method, path, **headers).status == status
     assert page[1] == Controls()
+
+
+@pytest.mark.parametrize("port", ["", ":80", ":9000", ":65535"])
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LocalHost"])
+def test_every_name_of_this_machine_is_answered_whatever_the_port(
+    page: tuple[Page, Controls], name: str, port: str
+) -> None:
+    """ssh -L 9000:localhost:8000 shows the page as http://localhost:9000."""
+    host = f"{name}{port}"
+    assert ask(page[0], "GET", "/", Host=host).status == 200
+    origin = f"http://{host.removesuffix(':80')}"  # as a browser writes it
+    assert ask(page[0], "POST", "/press/greedy", Host=host, Origin=origin).status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        ({"Host": "example.com"}, "This page answers to its own machine alone: open http://localhost:{port} there."),
+        ({"Origin": "http://example.com"}, "This page answers to its own buttons, not to the pages of other sites."),
+    ],
+)
+def test_a_refusal_says_why(page: tuple[Page, Controls], headers: dict[str, str], sentence: str) -> None:
+    refused = ask(page[0], "GET", "/", **headers).read().decode()
+    assert sentence.format(port=page[0].port) in refused
+    assert "Host" not in headers or f"ssh -L {page[0].port}:localhost:{page[0].port}" in refused
 
 
 def test_no_other_site_can_show_the_page_or_the_stream(page: tuple[Page, Controls]) -> None:
@@ -203,3 +266,40 @@ def test_in_a_browser_the_game_is_live_and_its_buttons_work(
     (video,) = tmp_path.glob("breakout-*.mp4")
     assert f"recorded: {video.name}" in printed
     assert "Traceback" not in printed
+
+
+@pytest.mark.skipif(not all(map(shutil.which, BROWSER)), reason=f"needs {' and '.join(BROWSER)}")
+def test_all_18_actions_of_a_game_are_played_by_keys_in_a_browser(browser: Chrome) -> None:
+    config = PRESETS["breakout"].replace(game="seaquest", symmetric=False, precision="float32")
+    controls, scenes = Controls(), []
+    network = make_network(config.network, make_environment(config.game))
+    player = Player(network, config.game, Protocol(episodes=1), controls)
+    assert set(player.action_names) == set(KEYS_OF)
+    games = itertools.chain.from_iterable(map(player.play, itertools.repeat(0)))
+    with Page(controls, 0) as page:
+        show = (page, remember(games, scenes), 60, controls, RecordingOnDemand(controls))
+        showing = threading.Thread(target=show_game, args=show)
+        showing.start()
+        browser.get(f"http://localhost:{page.port}/")
+        browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_LEFT)
+        browser.find_element(By.ID, "human").click()
+        wait_for(lambda: controls.human)
+        for name, keys in KEYS_OF.items():
+            press, release = ActionChains(browser, duration=0), ActionChains(browser, duration=0)
+            for key in keys:
+                press.key_down(BROWSER_KEYS[key])
+                release.key_up(BROWSER_KEYS[key])
+            press.perform()
+            wait_for(lambda wanted=name: player.action_names[scenes[-1].action] == wanted)
+            release.perform()
+            wait_for(lambda: controls.held == ())
+        assert controls.human, "space has not clicked the button again"
+        controls.closed = True
+        showing.join()
+
+
+def remember(scenes: Iterator[Scene], kept: list[Scene]) -> Iterator[Scene]:
+    """Yield scenes, and keep them."""
+    for scene in scenes:
+        kept.append(scene)
+        yield scene

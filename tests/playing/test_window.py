@@ -1,5 +1,7 @@
 """The window, on SDL's dummy display: keys, the close button, speeds, and no display at all."""
 
+import itertools
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -10,13 +12,20 @@ import imageio_ffmpeg
 import numpy as np
 import pygame
 import pytest
+from ale_py import Action
 
 from breakout_a3c.errors import UserError
-from breakout_a3c.playing.controls import COMMANDS, SPEEDS, Controls
+from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.networks import make_network
+from breakout_a3c.playing import window
+from breakout_a3c.playing.controls import COMMANDS, HOLDS, SPEEDS, Controls
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.recording import RecordingOnDemand, unused_path
 from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw_scene
 from breakout_a3c.playing.show import show_game
-from breakout_a3c.playing.window import DISPLAYS, Window
+from breakout_a3c.playing.window import DISPLAYS, GAME_KEYS, PLAYING_FOOTER, Window
+from breakout_a3c.presets import PRESETS
 
 FRAMES_PER_SECOND = 200  # hurries the tests
 SCENE = Scene(
@@ -31,6 +40,9 @@ SCENE = Scene(
     action=0,
     value=0.0,
 )
+
+# All 18 actions of the emulator, and the keys of each.
+KEYS_OF = {action.name: tuple(key for key in HOLDS if key in action.name) for action in Action}
 
 
 class Show:
@@ -69,8 +81,8 @@ class Game:
             yield SCENE
 
 
-def key(code: int) -> pygame.event.Event:
-    return pygame.event.Event(pygame.KEYDOWN, key=code)
+def key(code: int, kind: int = pygame.KEYDOWN) -> pygame.event.Event:
+    return pygame.event.Event(kind, key=code)
 
 
 def press_later(event: pygame.event.Event, seconds: float) -> None:
@@ -139,9 +151,7 @@ def test_up_is_faster_to_as_fast_as_it_goes(shown: Show) -> None:
 
 def test_the_window_shows_the_picture_and_its_title_the_score(shown: Show) -> None:
     shown.show(Game(3).play())
-    surface = pygame.display.get_surface()
-    assert surface is not None
-    picture = pygame.surfarray.array3d(surface).swapaxes(0, 1)
+    picture = shown_picture()
     drawn = draw_scene(SCENE, min(PICTURE_HEIGHT, picture.shape[0]))
     assert picture.shape == drawn.shape
     width = SCENE.screen.shape[1] * picture.shape[0] // SCENE.screen.shape[0]
@@ -150,27 +160,74 @@ def test_the_window_shows_the_picture_and_its_title_the_score(shown: Show) -> No
     assert pygame.display.get_caption()[0] == "breakout: score 12"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such variables")
-def test_without_a_display_the_error_names_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_display(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in DISPLAYS:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(UserError, match="--record"):
+    return monkeypatch
+
+
+def refusal(capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what a window is refused with; nothing else is printed."""
+    with pytest.raises(UserError) as refused:
         Window(Controls())
+    assert capfd.readouterr() == ("", "")
+    sentence = str(refused.value)
+    assert sentence.startswith("there is no display to open a window on (")
+    assert sentence.endswith("): use --serve for a page in a browser, or --record game.mp4.")
+    assert "\n" not in sentence
+    return sentence
 
 
-def test_an_invisible_display_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
-    monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(pygame.display, "init", lambda: None)
-    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
-    with pytest.raises(UserError, match="--record"):
-        Window(Controls())
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such variables")
+def test_without_a_display_the_error_names_page_and_recording(
+    no_display: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in refusal(capfd)
 
 
-def test_an_error_of_sdl_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
-    with pytest.raises(UserError, match="--record"):
-        Window(Controls())
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such variables")
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"DISPLAY": ":77"}, "it does not answer"),
+        ({"DISPLAY": "localhost:10.0"}, "it does not answer"),  # a lost ssh -X
+        ({"WAYLAND_DISPLAY": "wayland-77"}, "it does not answer"),
+        ({"WAYLAND_DISPLAY": "wayland-77", "DISPLAY": ":77"}, "it does not answer"),
+        ({"DISPLAY": "no display"}, "it does not answer"),
+        ({"DISPLAY": ":77", "SDL_VIDEODRIVER": "x11"}, "x11 not available"),
+        ({"SDL_VIDEODRIVER": "no-such-driver"}, "no-such-driver not available"),
+    ],
+    ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else "",
+)
+def test_a_display_that_is_gone_is_one_sentence(
+    no_display: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], environment: dict[str, str], reason: str
+) -> None:
+    for name, value in environment.items():
+        no_display.setenv(name, value)
+    assert f"({reason})" in refusal(capfd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such variables")
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_display_that_says_nothing_does_not_hold_up_the_program(
+    no_display: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, variable: str
+) -> None:
+    no_display.setattr(window, "DISPLAY_SECONDS", 4)
+    with socket.socket() as x_server, socket.socket(socket.AF_UNIX) as wayland:
+        x_server.bind(("127.0.0.1", 0))
+        display_0 = 6000  # its port
+        silent = {
+            "DISPLAY": f"127.0.0.1:{x_server.getsockname()[1] - display_0}",
+            "WAYLAND_DISPLAY": str(tmp_path / "wayland"),
+        }
+        wayland.bind(silent["WAYLAND_DISPLAY"])
+        for server in (x_server, wayland):
+            server.listen()
+        no_display.setenv(variable, silent[variable])
+        started = time.monotonic()
+        assert "(it does not answer within 4 seconds)" in refusal(capfd)
+    assert time.monotonic() - started < 20
 
 
 def test_v_records_until_it_is_pressed_again(shown: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,23 +274,74 @@ def test_two_recordings_within_a_second_have_two_names(tmp_path: Path, monkeypat
     assert [path.name for path in names] == [f"space_invaders-20261125-120000{end}.mp4" for end in ("", "-2", "-3")]
 
 
-def test_the_arrow_keys_play_when_the_viewer_does(shown: Show) -> None:
+def test_arrows_and_space_play_when_the_viewer_does(shown: Show) -> None:
     controls = shown.controls
-    pressed, released = (pygame.event.Event(kind, key=pygame.K_LEFT) for kind in (pygame.KEYDOWN, pygame.KEYUP))
     held = []
-    for events in ([pressed], [key(pygame.K_p), pressed], [released]):
+    for events in (
+        [key(pygame.K_LEFT), key(pygame.K_SPACE), key(pygame.K_SPACE)],  # the agent plays: a pause and its end
+        [key(pygame.K_p), key(pygame.K_LEFT), key(pygame.K_SPACE)],
+        [key(pygame.K_LEFT, pygame.KEYUP), key(pygame.K_UP)],
+        [key(pygame.K_SPACE, pygame.KEYUP), key(pygame.K_UP, pygame.KEYUP)],
+    ):
         for event in events:
             pygame.event.post(event)
         shown.show(Game(2).play())
-        held.append(controls.held_action)
-    assert held == ["", "LEFT", ""]
+        assert not controls.paused
+        held.append(controls.held)
+    assert held == [(), ("LEFT", "FIRE"), ("FIRE", "UP"), ()]
+    assert controls.speed_text() == "1x", "arrows do not change the speed meanwhile"
+
+
+def test_enter_pauses_a_game_that_the_viewer_plays(shown: Show) -> None:
+    shown.controls.press("human")
+    held = Game(1000, {5: key(pygame.K_RETURN)})
+    press_later(pygame.event.Event(pygame.QUIT), 0.3)
+    assert not shown.show(held.play())
+    assert held.shown < 10
+
+
+def test_all_18_actions_of_a_game_are_played_by_keys(shown: Show) -> None:
+    config = PRESETS["breakout"].replace(game="seaquest", symmetric=False, precision="float32")
+    network = make_network(config.network, make_environment(config.game))
+    player = Player(network, config.game, Protocol(episodes=1), shown.controls)
+    assert set(player.action_names) == set(KEYS_OF)
+    game = player.play(0)
+    shown.controls.press("human")
+    codes = {name: code for code, name in GAME_KEYS.items()}
+    for name, keys in KEYS_OF.items():
+        for kind in (pygame.KEYDOWN, pygame.KEYUP):
+            for pressed in keys:
+                pygame.event.post(key(codes[pressed], kind))
+            shown.window.handle_input()
+            if kind == pygame.KEYDOWN:
+                *_, scene = itertools.islice(game, 8)  # what is left of a step, and a whole one
+                assert scene.action_names[scene.action] == name
+                assert scene.mode == "you"
 
 
 def test_h_shows_every_key(shown: Show) -> None:
     pygame.event.post(key(pygame.K_h))
     shown.show(Game(3).play())
-    surface = pygame.display.get_surface()
-    assert surface is not None
-    picture = pygame.surfarray.array3d(surface).swapaxes(0, 1)
+    picture = shown_picture()
     expected = draw_scene(replace(SCENE, speed="1x", footer="h: keys", help=tuple(COMMANDS.values())), len(picture))
     assert np.array_equal(picture, expected)
+
+
+def test_while_the_viewer_plays_footer_and_help_tell_the_game_s_keys(shown: Show) -> None:
+    shown.controls.press("human")
+    shown.show(Game(3).play())
+    without_help = shown_picture()
+    playing = replace(SCENE, speed="1x", footer=PLAYING_FOOTER)
+    assert np.array_equal(without_help, draw_scene(playing, len(without_help)))
+    shown.controls.press("help")
+    shown.show(Game(3).play())
+    assert np.array_equal(
+        shown_picture(), draw_scene(replace(playing, help=shown.controls.help_lines()), len(without_help))
+    )
+
+
+def shown_picture() -> np.ndarray:
+    """Return what is in the window, ``(H, W, 3)``."""
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    return pygame.surfarray.array3d(surface).swapaxes(0, 1)

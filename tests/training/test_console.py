@@ -72,3 +72,14 @@ def test_what_is_not_known_yet_is_a_dash() -> None:
     start = replace(STATUS, mean_return=math.nan, best_return=-math.inf, entropy=math.nan, minutes_left=math.inf)
     assert "time left -" in plain_line(start)
     assert "nan" not in rendered(start, 80) + plain_line(start)
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"), [(1_234_567.8, "1,234,567.8"), (-29_999.9, "-29,999.9"), (-20.74, "-20.7")]
+)
+def test_scores_of_any_size_and_sign_have_room(score: float, shown: str) -> None:
+    status = replace(STATUS, mean_return=score, best_return=score, evaluation=score)
+    table = rendered(status, 80)
+    assert table.count(f" {shown} ") == 3
+    assert len({len(line) for line in table.splitlines()[1:]}) == 1, "no column is broken"
+    assert plain_line(status).count(shown) == 2
