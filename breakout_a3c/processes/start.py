@@ -56,6 +56,7 @@ def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context
     context = multiprocessing.get_context("forkserver")
     choose_folder_for_sockets()
     context.set_forkserver_preload([PRELOAD_FIRST, *preload])
+    os.environ["FORKSERVER_PARENT"] = str(os.getpid())  # for PRELOAD_FIRST
     with signals_blocked(), package_importable():
         forkserver.ensure_running()
     return context

@@ -30,6 +30,15 @@ def test_children_find_torch_imported(tmp_path: Path) -> None:
     assert run([sys.executable, str(script)], cwd=tmp_path, timeout=60).returncode == 7
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_forkserver_ends_at_once_if_the_trainer_was_killed_before_it_began(killed: bool) -> None:
+    parent = os.environ | {"FORKSERVER_PARENT": "1" if killed else str(os.getpid())}
+    code = "import breakout_a3c.processes.preload; print('imports of seconds')"
+    done = run([sys.executable, "-c", code], cwd=REPOSITORY, env=parent, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == ((1, "") if killed else (0, "imports of seconds\n"))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
