@@ -1,7 +1,9 @@
 """The first and the last message of a training: its length, its folders, and the next commands."""
 
 import math
+import os
 import shlex
+import signal
 from pathlib import Path
 
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
@@ -23,10 +25,15 @@ def start_message(plan: TrainingPlan) -> str:
     return (
         f"Training {config.game.name} by {who}.\n"
         f"{going_on(plan)}"
-        f"Length: {length}. Ctrl-C stops and saves.\n"
+        f"Length: {length}. {way_to_stop()} stops and saves.\n"
         f"A checkpoint every {config.upkeep.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: {tensorboard(plan.runs)}"
     )
+
+
+def way_to_stop() -> str:
+    """Return what stops the training; in the background of a script, shells make programs ignore Ctrl-C."""
+    return f"kill {os.getpid()}" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "Ctrl-C"
 
 
 def going_on(plan: TrainingPlan) -> str:

@@ -31,6 +31,7 @@ SMALL = ["--threads", "2", "--envs", "2", "--final-rollout-length", "none", "--e
 SMALL += ["--start-method", START_METHOD]
 EVALUATED = ["--eval-minutes", "0.01", "--eval-episodes", "1"]
 GONE_SECONDS = 5.0
+LEARNED_CPU_SECONDS = 2.0  # by then an actor-learner has loaded its games and pushed updates
 CONFIG_FILES = {
     "few": "[game]\nsticky = 0.25\n",
     "unknown": "[game]\nstickiness = 0.25\n",
@@ -310,8 +311,7 @@ def test_a_resumed_run_writes_its_new_settings(tmp_path: Path) -> None:
 def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """A terminal sends Ctrl-C to the whole group: only the trainer may react to it."""
     training = start(tmp_path, "--total-steps", "none", *EVALUATED)
-    wait_for(lambda: len(actor_learners(training)) >= 2 and evaluators(training))
-    time.sleep(2)
+    wait_for(lambda: len(actor_learners(training, LEARNED_CPU_SECONDS)) >= 2 and evaluators(training))
     processes = family(training)
     os.killpg(training.pid, number)
     began = time.monotonic()
@@ -321,6 +321,21 @@ def test_a_signal_saves_and_leaves_nothing_behind(tmp_path: Path, number: signal
     assert "python train.py --resume" in output
     assert "replaced" not in output
     assert_gone(processes)
+
+
+def test_a_training_that_ignores_ctrl_c_says_how_to_stop_it(tmp_path: Path) -> None:
+    """As nohup and the background of a script make it."""
+    options = ["--preset", "cartpole", "--total-steps", "none", "--checkpoint-minutes", "0.01"]
+    ignoring = ["sh", "-c", 'trap "" HUP INT QUIT; exec "$@"', "sh", sys.executable, str(TRAIN)]
+    training = Program([*ignoring, *SMALL, *options], cwd=tmp_path, stdout=PIPE, stderr=STDOUT, text=True)
+    wait_for(first_checkpoint(tmp_path))
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.killpg(training.pid, number)
+    latest = tmp_path / "checkpoints" / "latest.pt"
+    steps = load_checkpoint(latest).steps
+    wait_for(lambda: load_checkpoint(latest).steps > steps)
+    training.terminate()
+    assert f"kill {training.pid} stops and saves." in finish(training, 143)
 
 
 def test_the_commands_at_the_end_are_those_of_this_run(tmp_path: Path) -> None:
@@ -337,8 +352,7 @@ def test_the_commands_at_the_end_are_those_of_this_run(tmp_path: Path) -> None:
 def test_stopping_before_anything_was_learned_saves_nothing(tmp_path: Path) -> None:
     training = start(tmp_path, "--envs", "64")
     assert training.stdout is not None
-    while "Ctrl-C" not in training.stdout.readline():
-        pass
+    assert any("Ctrl-C" in line for line in training.stdout)
     time.sleep(0.5)
     training.send_signal(signal.SIGINT)
     output = finish(training, 130)

@@ -23,6 +23,7 @@ from breakout_a3c.training.supervisor import STOP_SECONDS, Supervisor
 from tests.programs.test_train import (
     EVALUATED,
     GONE_SECONDS,
+    LEARNED_CPU_SECONDS,
     TRAIN,
     actor_learners,
     assert_gone,
@@ -39,6 +40,7 @@ from tests.torture.effort import rounds
 CONFIG = BREAKOUT.replace(threads=4, envs=2, total_steps=None, eval_episodes=1, eval_minutes=0.0)
 STEPS_AN_UPDATE = CONFIG.learners.envs * CONFIG.returns.rollout_length
 BLOCKED_SECONDS = 60.0
+PYTHON_CPU_SECONDS = 0.2  # by then Python itself has started
 AT_WORK_CPU_SECONDS = 1.0  # by then its games are loaded
 
 
@@ -205,7 +207,7 @@ def test_the_trainer_can_be_killed_at_any_moment(tmp_path: Path, chance: random.
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_saves_although_every_process_hangs(tmp_path: Path, presses: int) -> None:
     training = start(tmp_path, "--total-steps", "none", *EVALUATED)
-    wait_for(lambda: len(actor_learners(training, 0.5)) == 2 and evaluators(training))
+    wait_for(lambda: len(actor_learners(training, LEARNED_CPU_SECONDS)) == 2 and evaluators(training))
     processes = family(training)
     for process in (*actor_learners(training), *evaluators(training)):
         process.suspend()
@@ -261,7 +263,8 @@ def test_a_signal_at_any_moment_of_the_start_is_heard(
 ) -> None:
     for attempt in range(rounds(1, 6)):
         training = start(tmp_path, "--run", f"run-{attempt}", "--total-steps", "none", *EVALUATED)
-        time.sleep(chance.uniform(0.3, 5))  # Python itself starts until then
+        wait_for(lambda: sum(psutil.Process(training.pid).cpu_times()[:2]) > PYTHON_CPU_SECONDS)  # noqa: B023
+        time.sleep(chance.uniform(0, 5))
         processes = family(training)
         os.killpg(training.pid, number)
         began = time.monotonic()

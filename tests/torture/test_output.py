@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import sys
@@ -18,6 +19,7 @@ from breakout_a3c.saving.checkpoints import load_checkpoint
 from tests.programs.test_train import GONE_SECONDS, TRAIN, assert_gone, family, first_checkpoint
 from tests.running import Program, run, wait_for
 
+SOME_STEPS = re.compile(rb"agent steps[^\xe2]*\xe2\x94\x82 +[1-9]")  # the next cell of the table
 COMMAND = [sys.executable, str(TRAIN), "--preset", "cartpole", "--threads", "1", "--eval-minutes", "0"]
 
 
@@ -88,7 +90,6 @@ def test_a_terminal_that_is_resized_and_then_closed_costs_nothing(tmp_path: Path
 
 def test_what_was_learned_is_saved_when_the_terminal_is_closed(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "--total-steps", "none")
-    wait_for(lambda: b"steps/s" in terminal.shown)
-    time.sleep(2)
+    wait_for(lambda: SOME_STEPS.search(terminal.shown))
     assert terminal.close() == 128 + signal.SIGHUP
     assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").steps > 0

@@ -1,4 +1,6 @@
 import math
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,13 @@ def test_the_start_message_says_how_long_it_takes() -> None:
     assert "Length: 5,000,000 agent steps or 45 minutes." in start_message(both)
     neither = replace(PLAN, config=BREAKOUT.replace(total_steps=None))
     assert "Length: no limit." in start_message(neither)
+
+
+def test_the_start_message_says_how_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.default_int_handler)
+    assert "Ctrl-C stops and saves." in start_message(PLAN)
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_IGN)
+    assert f" kill {os.getpid()} stops and saves." in start_message(PLAN)
 
 
 @pytest.mark.parametrize(
