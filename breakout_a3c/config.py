@@ -24,7 +24,13 @@ StartMethod = Literal["forkserver", "spawn"]
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
 # Measured for Breakout alone: games other than the preset's begin with these values.
-OTHER_GAMES = {"learning_rate": 7e-4, "life_loss_penalty": 0.0, "symmetric": False, "max_episode_frames": 108_000}
+OTHER_GAMES: dict[str, Any] = {
+    "learning_rate": 7e-4,
+    "life_loss_penalty": 0.0,
+    "max_episode_frames": 108_000,
+    "max_value_change": None,  # in units of the learner's rewards, which differ from game to game
+    "symmetric": False,
+}
 MAX_TEXT = 100  # characters of a setting
 GAMES_PER_SEED = 10_000  # of an evaluation
 PROTOCOL_SEEDS = 100_000  # that can be asked for; the next one's games are those of the evaluations beside a training
@@ -398,7 +404,14 @@ class ScheduleOptions(Options):
 class UpkeepOptions(Options):
     """Seed, checkpoints, evaluations, processes."""
 
-    seed: int = option(1, "of this run; each actor-learner and game derives its own", low=0, high=2**31 - 1)
+    seed: int = option(
+        1,
+        "of this run; each actor-learner and game derives its own. Repeatable bit for bit, on the same kind of machine "
+        "with the same versions: one actor-learner (--threads 1, or a2c) with --precision float32, without "
+        "--max-minutes. Several are asynchronous: two runs with the same seed differ",
+        low=0,
+        high=2**31 - 1,
+    )
     checkpoint_minutes: float = option(10.0, "minutes between two checkpoints", low=0.001, high=1e7)
     keep_checkpoints: int = option(5, "newest numbered checkpoints kept, beside best.pt", low=1, high=10**6)
     eval_minutes: float = option(
