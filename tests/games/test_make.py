@@ -12,7 +12,6 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.cartpole import CartPole
 from breakout_a3c.games.make import make_environment, make_environments
-from breakout_a3c.games.names import atari_games
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
 from tests.games.test_atari import always, play, record
 
@@ -41,22 +40,6 @@ def test_a_restored_game_goes_on_exactly_and_so_do_those_after_it(options: GameO
     assert any(terminated for _, _, terminated, _ in following)
     assert resumed_from.dtype == other.observation_space.dtype
     assert np.array_equal(resumed_from, game.restore(state))
-
-
-@pytest.mark.parametrize("name", atari_games())
-def test_every_game_plays(name: str) -> None:
-    game = make_environment(GameOptions(name=name), seed=0)
-    observation, _ = game.reset()
-    for step in range(3):
-        assert game.observation_space.contains(observation)
-        assert observation.shape == (84, 84, 4)
-        observation, reward, terminated, truncated, info = game.step(step % game.action_space.n)
-        assert isinstance(reward, float)
-        assert not terminated
-        assert not truncated
-        assert set(info) == {"life_lost", "lives", "frames"}
-    assert len(game.action_names) == game.action_space.n
-    assert (game.mirrored_actions is None) == (name != "breakout")
 
 
 @pytest.mark.parametrize("name", ["breakout", "pong", "cartpole"])
