@@ -22,6 +22,7 @@ from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import BREAKOUT, PRESETS
 from breakout_a3c.saving.retired_settings import RENAMED
+from breakout_a3c.saving.run_names import RUN_NAME
 from tests.running import Program, run
 
 BASE = PRESETS["paper"].replace(threads=3, total_steps=1234)
@@ -269,3 +270,19 @@ def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> No
         train.require_same_network(separate, BREAKOUT, Path("model"))
     with pytest.raises(UserError, match="with --network paper, not --network nature: give --network paper, or"):
         train.require_same_network(BREAKOUT, BREAKOUT.replace(network="nature"), Path("model"))
+
+
+@pytest.mark.parametrize(
+    ("preset", "game", "prefix"),
+    [
+        (None, "breakout", "breakout"),
+        (None, "pong", "pong"),
+        ("paper", "breakout", "paper"),
+        ("paper", "tic_tac_toe_3d", "paper-tic_tac_toe_3d"),
+        ("breakout", "pong", "breakout-pong"),
+    ],
+)
+def test_a_run_is_called_by_its_preset_and_its_game(preset: str | None, game: str, prefix: str) -> None:
+    config = PRESETS[preset or "breakout"].replace_given({"game": game})
+    assert train.run_prefix(config, preset) == prefix
+    assert RUN_NAME.fullmatch(prefix)

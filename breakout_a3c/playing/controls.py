@@ -25,9 +25,9 @@ COMMANDS = {
     "help": ("h", "keys"),
     "quit": ("q", "quit"),
 }
-# While the viewer plays, these keys are the game's; enter pauses instead of space.
-PLAYING = (("arrows", "move"), ("space", "fire"), ("enter", "pause, go on"))
-TAKEN = ("space", "up", "down")
+# While the viewer plays, these keys have other meanings; enter pauses instead of space.
+PLAYING = (("arrows", "move"), ("space", "fire"), ("enter", "pause, go on"), ("p", "let the agent play"))
+TAKEN = ("space", "up", "down", "p")
 HOLDS = ("UP", "DOWN", "RIGHT", "LEFT", "FIRE")  # in the order in which the names of actions have them
 # Command: the field of Controls that it turns on and off.
 SWITCHES = {name: name for name in ("greedy", "saliency", "frames", "human", "help")} | {

@@ -57,12 +57,13 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
     from breakout_a3c.saving.provenance import program_versions
 
     options = agent.checkpoint.config.game
+    action_names = make_evaluation_environment(options, result.protocol).action_names
     facts = {
         "model": str(model),
         "game": options.name,
         "steps": agent.checkpoint.steps,
-        "action_names": make_evaluation_environment(options, result.protocol).action_names,
-        "auto_fire": options.auto_fire,
+        "action_names": action_names,
+        "auto_fire": options.auto_fire and "FIRE" in action_names,
         "frame_skip": options.frame_skip,
         **result.to_dict(),
         # The same on any machine where these three are the same.

@@ -9,7 +9,10 @@ from breakout_a3c.config import OTHER_GAMES
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.games.names import atari_games
+from breakout_a3c.learning.networks import make_network
 from breakout_a3c.playing.controls import action_of
+from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.scene import PICTURE_HEIGHT, draw_scene
 from breakout_a3c.presets import BREAKOUT
 from tests.playing.test_window import KEYS_OF, SCENE
@@ -76,3 +79,11 @@ def test_a_game_is_played_drawn_and_has_keys(name: str) -> None:
     assert picture.shape[0] == scale * screen.shape[0]
     assert picture.shape[1] % 2 == 0
     assert np.array_equal(picture[::scale, : scale * screen.shape[1] : scale], screen)
+
+
+@pytest.mark.parametrize(("name", "lives"), [("pong", None), ("seaquest", 4)])
+def test_a_game_without_lives_shows_none(name: str, lives: int | None) -> None:
+    config = BREAKOUT.replace_given({"game": name, "precision": "float32"})
+    network = make_network(config.network, make_environment(config.game))
+    scene = next(Player(network, config.game, Protocol(episodes=1)).play(0))
+    assert (scene.title, scene.lives) == (name, lives)

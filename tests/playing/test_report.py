@@ -9,8 +9,10 @@ import torch
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.playing.evaluation import EvaluationResult, Protocol
 from breakout_a3c.playing.report import EMULATOR_FACTS, TABLE, evaluation_facts, scores_sentence, table_lines
+from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.saving.agent import build_agent, load_agent
 from breakout_a3c.saving.provenance import program_versions
+from tests.conftest import save_untrained
 
 
 def make_result(**rules: float) -> EvaluationResult:
@@ -38,6 +40,11 @@ def test_the_facts_are_those_of_the_model_and_of_the_protocol(checkpoint_path: P
     }
     assert facts == own | result.to_dict()
     assert facts["versions"].keys() == {"commit", "python", "torch", "ale-py", "numpy"}
+
+
+def test_a_game_without_fire_has_no_auto_fire(tmp_path: Path) -> None:
+    freeway = save_untrained(BREAKOUT.replace_given({"game": "freeway", "precision": "float32"}), tmp_path)
+    assert evaluation_facts(freeway, load_agent(freeway), make_result())["auto_fire"] is False
 
 
 def test_the_report_names_the_arithmetic_that_was_used(checkpoint_path: Path) -> None:
