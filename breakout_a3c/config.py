@@ -28,7 +28,6 @@ OTHER_GAMES: dict[str, Any] = {
     "learning_rate": 7e-4,
     "life_loss_penalty": 0.0,
     "max_episode_frames": 108_000,
-    "max_value_change": None,  # in units of the learner's rewards, which differ from game to game
     "symmetric": False,
 }
 MAX_TEXT = 100  # characters of a setting
