@@ -197,11 +197,11 @@ def event_files(folder: Path) -> list[Path]:
 
 def has_curve(folder: Path) -> bool:
     """Return whether an event file in ``folder`` has a point after step 0, so that somebody may want it."""
-    return any(
-        Event.FromString(record).step > 0
-        for path in event_files(folder)
-        for record in RawEventFileLoader(str(path)).Load()
-    )
+    records = (record for path in event_files(folder) for record in RawEventFileLoader(str(path)).Load())
+    try:
+        return any(Event.FromString(record).step > 0 for record in records)
+    except OSError:
+        return True  # another user's, which may not be read
 
 
 def hide_tracebacks_of_writers() -> None:

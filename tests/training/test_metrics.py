@@ -170,6 +170,9 @@ def test_a_curve_is_what_has_a_point_after_the_start(tmp_path: Path) -> None:
     assert not has_curve(folder), "what was being written when the disk was full or the power went"
     path.write_bytes(b"no event file")
     assert not has_curve(folder)
+    path.unlink()
+    path.mkdir()
+    assert has_curve(folder), "what cannot be read is left to its owner"
 
 
 def test_a_start_that_learned_nothing_is_hidden(tmp_path: Path) -> None:
