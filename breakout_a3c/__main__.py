@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from breakout_a3c.command_line import EXIT_BAD_INPUT, run_program
+from breakout_a3c.launch import launch
 
 COMMANDS = {
     "train": "train an agent, or go on with a training",
@@ -15,9 +15,10 @@ COMMANDS = {
 NAME = "-m breakout_a3c"  # as the user typed it after python; messages begin with argv[0]
 
 
-def main() -> int | None:
+def main() -> "int | None":
     """Run the command that the first argument names; return its exit code."""
-    sys.argv[0] = NAME
+    from breakout_a3c.command_line import EXIT_BAD_INPUT  # an older Python cannot read that file
+
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in ("-h", "--help"):
         print(usage())
@@ -40,4 +41,5 @@ def usage() -> str:
 
 
 if __name__ == "__main__":
-    run_program(main)
+    sys.argv[0] = NAME
+    launch(f"{__package__}.__main__")

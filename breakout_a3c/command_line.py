@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from breakout_a3c.config import MIRRORED_GAMES, OTHER_GAMES, SETTINGS, TrainConfig, option_name
+from breakout_a3c.dependencies import dependency_trouble
 from breakout_a3c.errors import UserError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of a disk, in a user's quota, in a file
@@ -44,7 +45,10 @@ def program_name() -> str:
 
 
 def run_program(program: Callable[[], int | None]) -> NoReturn:
-    """Run ``program`` and exit with its code; a UserError is one sentence on stderr and code 2."""
+    """Run ``program`` and exit with its code.
+
+    A UserError is one sentence on stderr and code 2, and so is a package that is missing or broken.
+    """
     open_closed_streams()
     for name in ONE_THREAD:
         os.environ[name] = "1"
@@ -60,6 +64,12 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         pass  # the reader of our output has closed the pipe
+    except Exception as error:
+        trouble = dependency_trouble(error)
+        if trouble is None:
+            raise
+        print(f"{program_name()}: {trouble}", file=sys.stderr)
+        code = EXIT_BAD_INPUT
     sys.exit(flush_output() or code)
 
 

@@ -143,6 +143,16 @@ def test_every_group_of_settings_has_a_heading_once() -> None:
         assert text.count(f"\n{group.replace('_', ' ')}:\n") == 1
 
 
+def test_the_help_of_the_seed_tells_what_is_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    text = make_parser().format_help()
+    entry = next(line for line in text.splitlines() if line.strip().startswith("--seed"))
+    assert "asynchronous: two runs with the same seed differ" in entry
+    assert "Repeatable bit for bit" in entry
+    assert "--threads 1" in entry
+    assert "float32" in entry
+
+
 def test_what_nobody_should_turn_is_not_in_the_help() -> None:
     assert "start-method" not in make_parser().format_help()
     assert parse("--start-method", "spawn").upkeep.start_method == "spawn"

@@ -10,7 +10,7 @@ import breakout_a3c
 PACKAGE = Path(breakout_a3c.__file__).parent
 # Rooms in the order in which they may know each other; "" is the package's own folder. Files likewise.
 ORDER = {
-    "": ["errors", "config", "presets", "command_line"],
+    "": ["errors", "dependencies", "config", "presets", "command_line", "launch"],
     "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
         "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",

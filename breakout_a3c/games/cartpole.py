@@ -4,9 +4,12 @@ from typing import Any, cast
 
 import gymnasium
 import numpy as np
+from gymnasium.error import DependencyNotInstalled
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
+from breakout_a3c.dependencies import dependency_trouble
+from breakout_a3c.errors import UserError
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
 
 
@@ -40,6 +43,17 @@ class CartPole(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._physics().state = state["observation"].copy()
         restore_random_state(self.unwrapped, state["random"])
         return state["observation"].astype(np.float32)
+
+    def render(self) -> Any:
+        """Return the screen.
+
+        Raises:
+            UserError: If pygame, which draws it, is missing or broken.
+        """
+        try:
+            return super().render()
+        except DependencyNotInstalled as error:
+            raise UserError(dependency_trouble(error) or str(error)) from error
 
     def _time_limit(self) -> Any:
         return cast(Any, self.env)  # gymnasium gives its count no public name

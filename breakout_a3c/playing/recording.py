@@ -4,6 +4,8 @@ import itertools
 import math
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -59,17 +61,40 @@ FORMATS = {
 
 
 def check_target(path: Path) -> None:
-    """Raise a UserError unless a recording can be written to ``path``."""
+    """Raise a UserError unless ffmpeg runs, and a recording can be written to ``path``."""
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path} ends in neither .mp4 nor .gif: give the recording such a name.")
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the recording another name.")
+    check_ffmpeg()
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise UserError(
             f"the folder {path.parent} cannot be written ({error.strerror}): record to another one."
         ) from error
+
+
+def check_ffmpeg() -> None:
+    """Raise a UserError unless there is an ffmpeg that runs."""
+    given = os.environ.get("IMAGEIO_FFMPEG_EXE")
+    try:
+        imageio_ffmpeg.get_ffmpeg_version()
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        if given:
+            raise UserError(
+                f"IMAGEIO_FFMPEG_EXE is {given}, which does not run ({reason_of(error)}): give it the path of an "
+                f"ffmpeg, or unset it."
+            ) from error
+        raise UserError(
+            f"there is no ffmpeg that runs ({reason_of(error)}): {sys.executable} -m pip install --force-reinstall "
+            f"imageio-ffmpeg brings one, or set IMAGEIO_FFMPEG_EXE to the path of another."
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def record(scenes: Iterable[Scene], path: Path, frames_per_second: int, with_panel: bool = True) -> float:
@@ -243,8 +268,10 @@ def recording_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # imageio_ffmpeg raises RuntimeError for an incomplete file
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} could not be written ({reason}): is the disk full?") from error
+        codec = FORMATS[path.suffix.lower()].codec
+        raise UserError(
+            f"{path} could not be written ({reason_of(error)}): is the disk full, or has ffmpeg no {codec}?"
+        ) from error
 
 
 def open_writer(picture: Picture, path: Path, target: Format, frames_per_second: float) -> Writer:

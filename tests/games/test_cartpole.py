@@ -1,8 +1,11 @@
 """CartPole: seeds, ends, and what the programs ask of every game."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from breakout_a3c.errors import UserError
 from breakout_a3c.games.cartpole import CartPole
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.presets import CARTPOLE_A3C
@@ -44,3 +47,13 @@ def test_a_second_has_as_many_frames_as_the_physics_has_steps() -> None:
     seconds_a_step = game.unwrapped.tau  # type: ignore[attr-defined]
     assert game.frames_per_second * seconds_a_step == pytest.approx(1)
     assert game.mirrored_actions is None
+
+
+def test_without_pygame_it_is_played_and_a_picture_of_it_is_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    game = make_cartpole(0)
+    game.step(0)
+    with pytest.raises(UserError, match="the package pygame-ce is not installed for"):
+        game.render()

@@ -165,6 +165,26 @@ def test_ffmpeg_failing_is_one_sentence(scenes: list[Scene], tmp_path: Path, mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("given", ["/nonexistent", __file__, "/bin/false"])
+def test_an_ffmpeg_that_does_not_run_is_said_before_anything_is_played(
+    tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", given)
+    with pytest.raises(UserError, match=f"IMAGEIO_FFMPEG_EXE is {given}, which does not run .*: give it the path"):
+        check_target(tmp_path / "game.mp4")
+
+
+def test_a_package_without_its_ffmpeg_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGEIO_FFMPEG_EXE", raising=False)
+    monkeypatch.setattr("imageio_ffmpeg._utils._is_valid_exe", lambda path: False)
+    imageio_ffmpeg._utils._get_ffmpeg_exe.cache_clear()
+    try:
+        with pytest.raises(UserError, match=r"no ffmpeg that runs .*--force-reinstall imageio-ffmpeg brings one"):
+            check_target(tmp_path / "game.mp4")
+    finally:
+        imageio_ffmpeg._utils._get_ffmpeg_exe.cache_clear()
+
+
 def test_a_name_that_ffmpeg_would_take_for_a_protocol(
     scenes: list[Scene], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
