@@ -81,7 +81,7 @@ class GameRequest:
 
 
 def players_that_fit() -> int:
-    """Return how many processes may play at a time by open files and memory, at least one; the scores are the same."""
+    """Return how many processes may play at a time by what this one may use, at least one; the scores are the same."""
     return max(1, min(children_that_fit(), usable_memory() // PLAYER_BYTES))
 
 

@@ -22,6 +22,8 @@ SHARED_MEMORY = Path("/dev/shm")
 # Measured in trainings with 1 to 9 children: 15 files and 3 a child in the program that starts them (a pipe, and two
 # by which multiprocessing sees its end), up to 8 more while it starts one or saves; fewer in the forkserver.
 FILES_OF_PROGRAM, FILES_OF_CHILD = 28, 3
+# The program (2 threads), the forkserver and the resource tracker; a child has a thread that watches its parent.
+PROCESSES_OF_PROGRAM, PROCESSES_OF_CHILD = 4, 2
 MOST_OPEN_FILES = 2048  # that any program needs: 512 actor-learners and an evaluator take 1,567
 # Where a socket may go if the temporary folder takes none. The first is the user's own, on Linux.
 OTHER_FOLDERS = (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp", str(SHARED_MEMORY))
@@ -103,16 +105,19 @@ def allow_open_files() -> int:
 
 
 def children_that_fit() -> int:
-    """Return how many children a program can have at a time by its open files."""
-    return max(0, (allow_open_files() - FILES_OF_PROGRAM) // FILES_OF_CHILD)
+    """Return how many children a program can have at a time by open files and processes."""
+    by_files = (allow_open_files() - FILES_OF_PROGRAM) // FILES_OF_CHILD
+    processes = usable_processes()
+    by_processes = by_files if processes is None else (processes - PROCESSES_OF_PROGRAM) // PROCESSES_OF_CHILD
+    return max(0, min(by_files, by_processes))
 
 
 def require_open_files() -> None:
     """Raise a UserError if a program has too few open files for a single child."""
-    if not children_that_fit():
-        needed = FILES_OF_PROGRAM + FILES_OF_CHILD
+    needed, allowed = FILES_OF_PROGRAM + FILES_OF_CHILD, allow_open_files()
+    if allowed < needed:
         raise UserError(
-            f"{needed} open files are needed at least, and this process may use {allow_open_files()}: "
+            f"{needed} open files are needed at least, and this process may use {allowed}: "
             f"run ulimit -n {needed} first, in a new shell where this one has a lower limit."
         )
 

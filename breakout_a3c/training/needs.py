@@ -12,6 +12,8 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.processes.resources import (
     FILES_OF_CHILD,
     FILES_OF_PROGRAM,
+    PROCESSES_OF_CHILD,
+    PROCESSES_OF_PROGRAM,
     allow_open_files,
     require_shared_memory,
     usable_memory,
@@ -24,8 +26,6 @@ LESS_MEMORY = "give fewer --threads or --envs"
 # 25 with 1 game of Breakout, 90 with 16, 229 with 64; 14 with 16 of CartPole, 26 with 256. The trainer: 200.
 TRAINER_MB, LEARNER_MB = 150, 10
 GAME_MB, STEP_MB = 1.5, 0.05  # of an Atari game: the emulator; an observation and what the first layer made of it
-# Of the trainer (2 threads), the forkserver, the resource tracker and the evaluator (2), and of an actor-learner.
-PROCESSES_OF_PROGRAM, PROCESSES_OF_LEARNER = 6, 2
 PARAMETERS = {"paper": 670_000, "nature": 1_680_000, "mlp": 2_000}  # with one trunk; tied weights: half as many
 PARAMETER_BYTES = 4
 
@@ -75,8 +75,8 @@ def require_resources(config: TrainConfig, play_states: Iterable[Sized] = ()) ->
     )
     processes = Need(
         "processes and threads",
-        PROCESSES_OF_PROGRAM,
-        PROCESSES_OF_LEARNER,
+        PROCESSES_OF_PROGRAM + PROCESSES_OF_CHILD,  # likewise
+        PROCESSES_OF_CHILD,
         usable_processes(),
         more="allow {needed} (ulimit -u, a container's --pids-limit)",
     )

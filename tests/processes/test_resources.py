@@ -15,6 +15,7 @@ from breakout_a3c.processes import resources
 from breakout_a3c.processes.resources import (
     allow_open_files,
     cgroup_folders,
+    children_that_fit,
     folder_for_sockets,
     free_shared_memory,
     oom_kills,
@@ -160,6 +161,17 @@ def test_the_limit_of_open_files_is_raised(hard: int, allowed: int) -> None:
     )
     done = run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(allowed), str(allowed), str(hard)]
+
+
+@pytest.mark.parametrize(
+    ("files", "processes", "children"), [(31, None, 1), (128, None, 33), (128, 20, 8), (10, None, 0), (128, 3, 0)]
+)
+def test_children_fit_by_files_and_processes(
+    files: int, processes: int | None, children: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "allow_open_files", lambda: files)
+    monkeypatch.setattr(resources, "usable_processes", lambda: processes)
+    assert children_that_fit() == children
 
 
 def test_a_limit_that_is_high_enough_stays(monkeypatch: pytest.MonkeyPatch) -> None:

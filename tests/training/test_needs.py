@@ -111,8 +111,7 @@ def train(shell: str, folder: Path, *options: str) -> tuple[int, str, str]:
 
 def test_a_shell_with_few_open_files_gets_a_sentence_before_anything_starts(tmp_path: Path) -> None:
     code, out, err = train("ulimit -n 128", tmp_path, "--threads", "64")
-    assert code == 2
-    assert out == ""
+    assert (code, out) == (2, "")
     assert "--threads 64 needs 223 open files, and this process may use 128: run ulimit -n 223" in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
