@@ -20,8 +20,8 @@ ORDER = {
         "rollout", "step_limits", "reports", "actor_learner",
     ],
     "saving": [
-        "provenance", "files", "run_names", "retired_settings", "config_file", "archive", "contents", "checkpoints",
-        "weights", "published", "agent", "run_folder",
+        "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",
+        "checkpoints", "weights", "published", "agent", "run_folder",
     ],
     "playing": [
         "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "show", "window",

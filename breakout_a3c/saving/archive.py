@@ -7,6 +7,7 @@ from pathlib import Path
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import is_file
+from breakout_a3c.saving.other_programs import first_bytes, is_safetensors, kind_of, refusal
 
 MAX_BYTES = 1 << 28  # the largest network here takes 14 MB
 MAX_INDEX_BYTES = 1 << 20  # of the archive's directory, and of the pickle, which holds all but the tensors
@@ -23,10 +24,11 @@ def checked_archive(path: Path) -> io.BytesIO:
     """
     if not is_file(path):
         raise UserError(f"there is no checkpoint at {path}: train one with python train.py, or give another path.")
-    copy = io.BytesIO()
+    copy, names = io.BytesIO(), []
     try:
         with ShortReads(path) as file, zipfile.ZipFile(file) as archive, zipfile.ZipFile(copy, "w") as checked:
             entries = archive.infolist()
+            names = [entry.filename for entry in entries]
             check_sizes(entries)
             for entry in entries:
                 with archive.open(entry) as source, checked.open(entry.filename, "w") as target:
@@ -34,6 +36,10 @@ def checked_archive(path: Path) -> io.BytesIO:
     except PermissionError as error:
         raise UserError(f"{path} cannot be read: change its permissions.") from error
     except Exception as error:
+        head = first_bytes(path)
+        kind = "a model whose name does not end in .safetensors" if is_safetensors(head) else kind_of(head, names)
+        if kind:
+            raise refusal(path, kind) from error
         raise UserError(
             f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt."
         ) from error

@@ -7,6 +7,8 @@ holds tensors, numbers, strings and lists of them only, so that loading one can 
 import io
 import math
 import warnings
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import checked_archive
 from breakout_a3c.saving.contents import VECTORS, check_content
 from breakout_a3c.saving.files import write_atomically
+from breakout_a3c.saving.other_programs import kind_of, refusal
 from breakout_a3c.saving.retired_settings import from_dict
 
 FORMAT = 1
@@ -76,15 +79,24 @@ def load_checkpoint(path: Path) -> Checkpoint:
         with warnings.catch_warnings(action="ignore"):  # of pickles that are not torch's
             content = torch.load(archive, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.") from error
+        with zipfile.ZipFile(archive) as copy:
+            kind = kind_of(b"", copy.namelist()) or "a file of PyTorch whose objects could run code"
+        raise refusal(path, kind) from error
     if not isinstance(content, dict) or not is_format(content.pop("format", None)):
-        raise UserError(f"{path} is not a checkpoint of this program: train one with python train.py.")
+        raise refusal(path, kind_of_content(content))
     names = {spec.name for spec in fields(Checkpoint)}
     if set(content) != names:
         raise UserError(f"{path} was written by another version of this program: play it with that version.")
     check_content(content, path)
     content["config"] = from_dict(content["config"], str(path))
     return Checkpoint(**content)
+
+
+def kind_of_content(content: object) -> str:
+    """Return what a file of PyTorch holds, in a few words."""
+    if isinstance(content, Mapping) and content and all(isinstance(value, Tensor) for value in content.values()):
+        return "a state_dict of PyTorch"
+    return "a file of PyTorch"
 
 
 def is_format(value: object) -> bool:

@@ -21,6 +21,7 @@ from breakout_a3c.saving.archive import MAX_BYTES
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import are_settings, check_content
 from breakout_a3c.saving.files import is_file, write_atomically
+from breakout_a3c.saving.other_programs import first_bytes, kind_of, refusal
 from breakout_a3c.saving.retired_settings import from_dict
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
@@ -70,9 +71,11 @@ def load_model(path: Path) -> Checkpoint:
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than any model of this program: give the path of another one.")
     damaged = f"{path} is damaged or not a model of this program: fetch it again."
+    is_ours = True
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
+            is_ours = bool(header.keys() & {"training", "config"})
             names = list(file.keys())
             if len(names) > MAX_TENSORS:
                 raise ValueError("no network has so many layers")
@@ -80,6 +83,8 @@ def load_model(path: Path) -> Checkpoint:
         training = json.loads(header["training"])
         content = {name: training[name] for name in TRAINING} | {"config": json.loads(header["config"])}
     except Exception as error:
+        if kind := kind_of(first_bytes(path)) if is_ours else "a model of another program":
+            raise refusal(path, kind) from error
         raise UserError(damaged) from error
     if not are_settings(content["config"]):
         raise UserError(damaged)

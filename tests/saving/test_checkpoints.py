@@ -139,7 +139,7 @@ def test_missing(tmp_path: Path) -> None:
 def test_another_format_is_refused(saved: Path, format: object) -> None:
     content = torch.load(saved, weights_only=True)
     torch.save(content | {"format": format}, saved)
-    with pytest.raises(UserError, match="is not a checkpoint of this program"):
+    with pytest.raises(UserError, match="not a checkpoint of this program"):
         load_checkpoint(saved)
 
 
