@@ -185,7 +185,7 @@ def nothing_outlives_its_module() -> Iterator[None]:
 def nothing_is_left() -> Iterator[None]:
     """Give programs default signals and one temporary folder; fail if any of them is left at the end."""
     folder = tempfile.mkdtemp(prefix="tests-")  # a killed program leaves its temporary files there
-    with pytest.MonkeyPatch.context() as patch, ignored_but_not_inherited():
+    with pytest.MonkeyPatch.context() as patch, signals_of_tests():
         patch.setenv("TMPDIR", folder)
         yield
     left = marked_processes([SESSION])
@@ -195,17 +195,23 @@ def nothing_is_left() -> Iterator[None]:
 
 
 @contextmanager
-def ignored_but_not_inherited() -> Iterator[None]:
-    """Let programs start with the default effect of each signal that this process ignores."""
+def signals_of_tests() -> Iterator[None]:
+    """End the tests in order when they are told to end; start programs with the defaults of what the tests ignore."""
 
     def ignore(number: int, frame: FrameType | None) -> None:
         pass
 
-    ignored = [number for number in OFTEN_IGNORED if signal.getsignal(number) is signal.SIG_IGN]
-    for number in ignored:
-        signal.signal(number, ignore)  # exec() puts the default in place of a handler, and keeps what is ignored
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.getsignal(number) for number in OFTEN_IGNORED}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, ignore)  # exec() puts the default in place of a handler, and keeps what is ignored
+        if handler is signal.SIG_DFL:
+            signal.signal(number, end)
     try:
         yield
     finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
+        for number, handler in before.items():
+            signal.signal(number, handler)

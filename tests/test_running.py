@@ -54,6 +54,19 @@ def test_signals():
     assert "default_int_handler" in printed
 """
 
+# A test that never ends.
+ENDLESS = f"""
+import sys, time
+from tests.running import Program, wait_for
+
+def test_that_never_ends():
+    program = Program([sys.executable, "-c", {STUBBORN!r}])
+    wait_for(lambda: len(program.processes()) == 2)
+    print("started", *(process.pid for process in program.processes()), flush=True)
+    time.sleep(100)
+"""
+PYTEST = [sys.executable, "-m", "pytest", "-p", "tests.running", "-p", "no:cacheprovider", "-c", "/dev/null"]
+
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -92,6 +105,17 @@ def test_what_is_left_at_the_end_is_told_and_killed(others: str) -> None:
 
 def test_programs_have_default_signals_although_the_tests_ignore_them(others: str) -> None:
     assert re.search("PASSED .*test_signals", others)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_tests_that_are_told_to_end_leave_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    tests = Program([*PYTEST, "-s", tmp_path / "test_endless.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert tests.stdout is not None
+    started = next(filter(None, (re.search(r"started (\d+) (\d+)", line) for line in tests.stdout)))
+    tests.send_signal(number)
+    assert "KeyboardInterrupt" in tests.communicate(timeout=20)[0]
+    assert not [pid for pid in started.groups() if psutil.pid_exists(int(pid))]
 
 
 def test_all_processes_of_a_program_are_stopped_and_go_on() -> None:
