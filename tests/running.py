@@ -26,6 +26,7 @@ SESSION = f"{os.environ.get(VARIABLE, '')}{uuid4().hex}/"  # in a test's program
 # nohup and shells make a program ignore these. What it starts would ignore them, too.
 OFTEN_IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 KILLED_SECONDS = 10.0
+TEMPORARY = Path(tempfile.gettempdir(), f"tests-{uuid4().hex[:8]}")  # where killed programs leave their files
 
 _marks: list[str] = []  # of all that may still run
 _programs: list["Program"] = []
@@ -184,14 +185,24 @@ def nothing_outlives_its_module() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Give programs default signals and one temporary folder; fail if any of them is left at the end."""
-    folder = tempfile.mkdtemp(prefix="tests-")  # a killed program leaves its temporary files there
+    TEMPORARY.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch, signals_of_tests():
-        patch.setenv("TMPDIR", folder)
+        patch.setenv("TMPDIR", str(TEMPORARY))
         yield
     left = marked_processes([SESSION])
-    end_all([SESSION])
-    shutil.rmtree(folder)
+    clear_away()
     assert not left, f"left behind: {left}"
+
+
+def pytest_keyboard_interrupt() -> None:
+    """End everything at once: no fixture of a worker of xdist does when the main process is gone."""
+    clear_away()
+
+
+def clear_away() -> None:
+    """Kill all programs of these tests, and remove their temporary files."""
+    end_all([SESSION])
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 @contextmanager

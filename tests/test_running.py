@@ -1,6 +1,7 @@
 """What tests start has default signals, and is gone when the test has passed, has failed or was stopped."""
 
 import ast
+import os
 import re
 import signal
 import subprocess
@@ -91,11 +92,17 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(done.stdout)
 
 
+def living(pids: set[int]) -> set[int]:
+    """Return those that have not ended; a zombie has."""
+    processes = {process.pid: process.info["status"] for process in psutil.process_iter(["status"])}
+    return {pid for pid in pids if processes.get(pid, psutil.STATUS_ZOMBIE) != psutil.STATUS_ZOMBIE}
+
+
 def test_a_failing_test_leaves_no_process(others: str) -> None:
     assert "RuntimeError: as tests do" in others
     started = {int(number) for number in re.findall(r"started (\d+)", others)}
     assert len(started) == 4
-    assert not [number for number in started if psutil.pid_exists(number)]
+    assert not living(started)
 
 
 def test_what_is_left_at_the_end_is_told_and_killed(others: str) -> None:
@@ -108,14 +115,28 @@ def test_programs_have_default_signals_although_the_tests_ignore_them(others: st
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_tests_that_are_told_to_end_leave_no_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_tests_that_are_told_to_end_leave_nothing(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "test_endless.py").write_text(ENDLESS)
-    tests = Program([*PYTEST, "-s", tmp_path / "test_endless.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [*PYTEST, "-s", tmp_path / "test_endless.py"]
+    tests = Program(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     assert tests.stdout is not None
     started = next(filter(None, (re.search(r"started (\d+) (\d+)", line) for line in tests.stdout)))
     tests.send_signal(number)
     assert "KeyboardInterrupt" in tests.communicate(timeout=20)[0]
-    assert not [pid for pid in started.groups() if psutil.pid_exists(int(pid))]
+    assert not living(set(map(int, started.groups())))
+    assert not list(tmp_path.glob("tests-*"))
+
+
+def test_workers_whose_tests_are_killed_leave_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    command = [*PYTEST, "--numprocesses", "1", tmp_path / "test_endless.py"]
+    tests = Program(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)})
+    wait_for(lambda: len(tests.processes()) == 4)
+    tests.kill()
+    tests.wait()
+    wait_for(lambda: not tests.processes())  # the worker looks every five seconds
+    assert not list(tmp_path.glob("tests-*"))
 
 
 def test_all_processes_of_a_program_are_stopped_and_go_on() -> None:
