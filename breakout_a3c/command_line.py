@@ -78,8 +78,9 @@ def flush_output() -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python would try again and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(io.UnsupportedOperation):  # a notebook's stdout has no descriptor
+            # Python would try again and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno not in NO_ROOM:
             return 0
         with suppress(OSError):

@@ -5,6 +5,7 @@ Any Python from 3.6 on can read this file, and what it imports before the check.
 
 import importlib
 import sys
+import threading
 
 OLDEST_PYTHON = (3, 11)  # the first with typing.Self and tomllib
 
@@ -17,6 +18,9 @@ def launch(module: str) -> None:
         sys.exit(2)
     from breakout_a3c.command_line import run_program
 
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__spec__"):  # as after a second %run in a notebook; multiprocessing asks for it
+        main.__spec__ = None
     run_program(lambda: importlib.import_module(module).main())
 
 
@@ -30,4 +34,6 @@ def trouble_here() -> str:
         )
     if sys.platform in ("win32", "cygwin"):
         return "Windows has no fcntl and no forkserver: run it in WSL, which is Linux (wsl --install)."
+    if threading.current_thread() is not threading.main_thread():
+        return "only the main thread of a program hears Ctrl-C: start it there, such as in a cell of a notebook."
     return ""

@@ -1,6 +1,7 @@
 """Options, their help, and the way mistakes are told."""
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -248,6 +249,19 @@ def test_output_beyond_a_quota_is_told(
         patch.setattr(output, "flush", fail)
         assert flush_output() == 1
     assert capsys.readouterr().err == f"play.py: not all output was written: {os.strerror(number)}.\n"
+
+
+def test_output_without_a_descriptor_that_finds_no_room_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Notebook(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Notebook())
+        assert flush_output() == 1
+    assert capsys.readouterr().err.endswith(": not all output was written: No space left on device.\n")
 
 
 def test_nothing_is_printed_into_a_file_where_stdout_is_closed(tmp_path: Path) -> None:

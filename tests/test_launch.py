@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,11 @@ def test_windows_is_told_of_wsl(platform: str, monkeypatch: pytest.MonkeyPatch) 
     assert "run it in WSL" in trouble_here()
 
 
+def test_a_thread_is_told_of_the_main_thread() -> None:
+    with ThreadPoolExecutor() as pool:
+        assert "only the main thread of a program hears Ctrl-C" in pool.submit(trouble_here).result()
+
+
 @pytest.mark.parametrize("name", READ_BY_OLD_PYTHONS)
 def test_an_old_python_can_read_what_refuses_it(name: str) -> None:
     tree = ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 6))
@@ -48,7 +54,7 @@ def test_an_old_python_can_read_what_refuses_it(name: str) -> None:
         for node in tree.body
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
-    assert imported <= {"importlib", "os", "sys", "breakout_a3c.launch"}
+    assert imported <= {"importlib", "os", "sys", "threading", "breakout_a3c.launch"}
     annotations = [each.returns for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
     assert not any(isinstance(each, ast.BinOp) for each in annotations), "int | None is evaluated: quote it"
 

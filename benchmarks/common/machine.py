@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from breakout_a3c.learning.networks import cpu_has_bf16
 from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.saving.provenance import program_versions
 
@@ -20,7 +21,7 @@ def describe_machine() -> dict[str, object]:
         "date": datetime.date.today().isoformat(),
         "processor": capabilities.get("cpu_name", platform.processor()),
         "cores": usable_cores(),
-        "bf16": bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")),
+        "bf16": cpu_has_bf16(),
         "memory_gb": round(memory_kb / 2**20, 1),
         "kernel": platform.release(),
         **program_versions(),

@@ -240,11 +240,16 @@ class ActorCritic(nn.Module):
 
 def resolve_precision(precision: Precision) -> torch.dtype:
     """Return the dtype of the trunk: bf16 only where the CPU multiplies it in hardware."""
-    if precision == "auto":
-        capabilities = torch.cpu.get_capabilities()
-        fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-        return torch.bfloat16 if fast else torch.float32
-    return torch.bfloat16 if precision == "bf16" else torch.float32
+    in_bf16 = cpu_has_bf16() if precision == "auto" else precision == "bf16"
+    return torch.bfloat16 if in_bf16 else torch.float32
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the CPU multiplies bf16 in hardware."""
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.9; each CPU with AMX has this, too
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def make_network(options: NetworkOptions, environment: Game) -> ActorCritic:

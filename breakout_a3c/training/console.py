@@ -47,7 +47,10 @@ class LastingOutput:
 
     def _discard(self) -> None:
         """Empty the buffer: otherwise its next flush fails, such as that of multiprocessing when a process starts."""
-        descriptor = self._stream.fileno()
+        try:
+            descriptor = self._stream.fileno()
+        except OSError:
+            return  # a notebook's stream has none, and no buffer that multiprocessing would flush
         kept = os.dup(descriptor)
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), descriptor)

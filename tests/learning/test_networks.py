@@ -226,8 +226,17 @@ def test_the_first_policy_is_nearly_uniform() -> None:
 def test_bf16_only_where_the_cpu_multiplies_it(
     precision: Precision, capabilities: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert resolve_precision(precision) == expected
+
+
+@pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_an_older_torch_that_has_no_list_of_capabilities_is_asked_in_its_own_way(
+    supported: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported)
+    assert resolve_precision("auto") == expected
 
 
 def test_auto_resolves_on_this_machine() -> None:

@@ -46,7 +46,7 @@ def test_an_agent_plays_in_bf16_only_if_it_was_trained_so_and_the_cpu_has_it(
     trained: str, hardware: bool, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = checkpoint.config.replace(precision="auto")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware}, raising=False)
     agent = build_agent(replace(checkpoint, config=config, precision=trained), Path("file.pt"))
     found = {parameter.dtype for parameter in agent.network.trunks.parameters()}
     assert found == {torch.bfloat16 if trained == "bfloat16" and hardware else torch.float32}
