@@ -12,16 +12,9 @@ from breakout_a3c.learning.networks import make_network
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.run_folder import RunFolder
-from tests.running import (
-    nothing_is_left,
-    nothing_outlives_its_module,
-    nothing_outlives_its_test,
-    pytest_keyboard_interrupt,
-)
+from tests.running import nothing_is_left, nothing_outlives_its_module, nothing_outlives_its_test
 
-__all__ = [
-    "nothing_is_left", "nothing_outlives_its_module", "nothing_outlives_its_test", "pytest_keyboard_interrupt",
-]  # fmt: skip
+__all__ = ["nothing_is_left", "nothing_outlives_its_module", "nothing_outlives_its_test"]
 
 # torch was imported before the package could set OMP_NUM_THREADS.
 torch.set_num_threads(1)

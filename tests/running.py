@@ -190,27 +190,20 @@ def nothing_is_left() -> Iterator[None]:
         patch.setenv("TMPDIR", str(TEMPORARY))
         yield
     left = marked_processes([SESSION])
-    clear_away()
-    assert not left, f"left behind: {left}"
-
-
-def pytest_keyboard_interrupt() -> None:
-    """End everything at once: no fixture of a worker of xdist does when the main process is gone."""
-    clear_away()
-
-
-def clear_away() -> None:
-    """Kill all programs of these tests, and remove their temporary files."""
     end_all([SESSION])
-    shutil.rmtree(TEMPORARY, ignore_errors=True)
+    shutil.rmtree(TEMPORARY)
+    assert not left, f"left behind: {left}"
 
 
 @contextmanager
 def signals_of_tests() -> Iterator[None]:
     """End the tests in order when they are told to end; start programs with the defaults of what the tests ignore."""
 
+    parent = os.getppid()
+
     def ignore(number: int, frame: FrameType | None) -> None:
-        pass
+        if "PYTEST_XDIST_WORKER" in os.environ and os.getppid() != parent:
+            raise KeyboardInterrupt("a worker of xdist sends itself SIGINT when the main process is gone")
 
     def end(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)

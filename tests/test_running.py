@@ -66,6 +66,7 @@ def test_that_never_ends():
     print("started", *(process.pid for process in program.processes()), flush=True)
     time.sleep(100)
 """
+IGNORING = ["sh", "-c", 'trap "" HUP INT QUIT TERM; exec "$@"', "sh"]  # as nohup and shells do
 PYTEST = [sys.executable, "-m", "pytest", "-p", "tests.running", "-p", "no:cacheprovider", "-c", "/dev/null"]
 
 
@@ -74,20 +75,8 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the other run of pytest prints, which nohup and a shell made ignore signals."""
     folder = tmp_path_factory.mktemp("others")
     (folder / "test_others.py").write_text(OTHERS)
-    ignoring = ["sh", "-c", 'trap "" HUP INT QUIT TERM; exec "$@"', "sh"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-rA",
-        "-p",
-        "tests.running",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        "/dev/null",
-    ]
-    done = run([*ignoring, *command, folder / "test_others.py"], cwd=ROOT, capture_output=True, text=True)
+    command = [*IGNORING, *PYTEST, "-rA", folder / "test_others.py"]
+    done = run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout + done.stderr
     return str(done.stdout)
 
@@ -128,9 +117,10 @@ def test_tests_that_are_told_to_end_leave_nothing(tmp_path: Path, number: signal
     assert not list(tmp_path.glob("tests-*"))
 
 
-def test_workers_whose_tests_are_killed_leave_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [[], IGNORING], ids=["", "ignored signals"])
+def test_workers_whose_tests_are_killed_leave_nothing(tmp_path: Path, before: list[str]) -> None:
     (tmp_path / "test_endless.py").write_text(ENDLESS)
-    command = [*PYTEST, "--numprocesses", "1", tmp_path / "test_endless.py"]
+    command = [*before, *PYTEST, "--numprocesses", "1", tmp_path / "test_endless.py"]
     tests = Program(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)})
     wait_for(lambda: len(tests.processes()) == 4)
     tests.kill()
