@@ -16,6 +16,7 @@ help: ## Show the targets
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer, or give PYTHON=/path/to/python3." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11: install a newer one, or give PYTHON=/path/to/python3." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 15))' || { echo "make: $(PYTHON) is newer than Python 3.14, and ale-py and torch have no build for it yet: give PYTHON=/path/to/python3.14 or an older one, from 3.11 on." >&2; exit 2; }
+	@$(PYTHON) -c 'import platform, sys; sys.exit((sys.platform, platform.machine()) == ("darwin", "x86_64"))' || { echo "make: PyTorch and ale-py have no build for a Mac with an Intel processor: use Linux, or a Mac with Apple silicon." >&2; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) lacks the venv module: on Debian and Ubuntu, apt install python3-venv." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
