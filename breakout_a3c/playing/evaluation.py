@@ -21,7 +21,9 @@ from breakout_a3c.games.make import Game, make_environment
 from breakout_a3c.games.seeds import action_generator, evaluation_seeds
 from breakout_a3c.learning.networks import ActorCritic
 
-BATCH_ROWS = 16  # of each batch of an evaluation; so many games at once, at most
+# Rows of each batch of an evaluation; so many games at once, at most. Of 1, 4, 8 and 16, this takes the least time for
+# games as long as those of published evaluations: 5 to 15% more than batches of just the games that are played.
+BATCH_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
