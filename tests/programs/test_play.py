@@ -215,9 +215,7 @@ def test_a_real_game_in_the_window(checkpoint_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("held", "played"), [(("RIGHT",), 1), (("LEFT",), 2), ((), 0), (("FIRE",), 0), (("UP",), 0), (("RIGHT", "UP"), 1)]
 )
-def test_the_viewer_can_take_over_and_give_back(
-    checkpoint_path: Path, held: tuple[str, ...], played: int
-) -> None:
+def test_the_viewer_can_take_over_and_give_back(checkpoint_path: Path, held: tuple[str, ...], played: int) -> None:
     agent, controls = load_agent(checkpoint_path), Controls()
     player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
     alone = [scene.action for scene in itertools.islice(player.play(0), 240)]
