@@ -123,7 +123,7 @@ def die_with_parent(sockets: str | None) -> threading.Thread:
     assert parent.pid is not None
     end = select.poll()
     if sockets is not None and sys.platform == "linux":
-        with suppress(OSError):  # of an old kernel
+        with suppress(AttributeError, OSError):  # of a Python that was built for an old system; of an old kernel
             end.register(os.pidfd_open(parent.pid), select.POLLIN)
 
     def wait() -> None:

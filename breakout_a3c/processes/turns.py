@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.reduction import DupFd
 from typing import Any
 
@@ -61,9 +61,11 @@ class Turns:
 def file_without_name() -> int:
     """Return the descriptor of an empty file that is gone with the last process that has it.
 
-    On Linux it is in memory: a disk may be full, and a network's file system may have no locks.
+    It is in memory where that can be: a disk may be full, and a network's file system may have no locks.
     """
-    if sys.platform != "linux":
-        with tempfile.TemporaryFile() as file:
-            return os.dup(file.fileno())
-    return os.memfd_create("turns")
+    if sys.platform == "linux":
+        # AttributeError: of a Python that was built for an old system, such as conda's. OSError: of WSL 1.
+        with suppress(AttributeError, OSError):
+            return os.memfd_create("turns")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

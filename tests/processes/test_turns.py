@@ -1,3 +1,5 @@
+import fcntl
+import os
 import time
 
 import pytest
@@ -8,7 +10,7 @@ from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes import turns as turns_module
 from breakout_a3c.processes.start import process_context, start_process
-from breakout_a3c.processes.turns import Turns
+from breakout_a3c.processes.turns import Turns, file_without_name
 from tests.starting import START_METHOD
 
 HOLD_SECONDS = 0.005
@@ -86,6 +88,17 @@ def test_with_a_core_for_each_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> N
     wait_until(counts, 1)
     for holder in holders:
         holder.kill()
+
+
+def test_a_kernel_without_files_in_memory_has_those_of_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> int:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+    file = file_without_name()
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, 3)
+    assert os.fstat(file).st_nlink == 0
+    os.close(file)
 
 
 def test_turns_tell_the_progress_and_end_with_the_run() -> None:

@@ -1,6 +1,6 @@
-"""Where only what macOS has is there: no affinity, no pidfd, no epoll, and another name of the platform.
+"""Pythons that have less: macOS has no affinity, no pidfd and no epoll; conda's on Linux has no pidfd and no memfd.
 
-It is Linux that runs here. The packages are imported as on Linux, and then this program sees the rest as on macOS.
+It is Linux that runs here. The packages are imported as on Linux, and then this program sees the rest as there.
 """
 
 import json
@@ -25,6 +25,10 @@ sys.platform = "darwin"
 """
 
 
+# What a Python lacks that was built with a glibc older than 2.27, on whatever Linux it runs.
+OLD_BUILD = "import os; del os.memfd_create, os.pidfd_open"
+
+
 def run_there(folder: Path, *words: str) -> CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
     done = run(
@@ -43,3 +47,11 @@ def test_it_trains_and_evaluates_with_what_macos_has(tmp_path: Path) -> None:
     assert "Done after" in trained.stdout
     assert "Evaluation after" in trained.stdout
     assert len(json.loads(run_there(tmp_path, "play", "--episodes", "2", "--json").stdout)["scores"]) == 2
+
+
+def test_it_trains_with_a_python_that_was_built_for_an_old_linux(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(OLD_BUILD)
+    options = ["--threads", "3", "--total-steps", "400", "--eval-minutes", "0"]
+    trained = run_there(tmp_path, "train", "--preset", "cartpole", *options)
+    assert "Done after" in trained.stdout
+    assert "died" not in trained.stdout
