@@ -179,13 +179,18 @@ def number_or_none(kind: type) -> Callable[[str], Any]:
     return parse
 
 
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given on the command line, by their names."""
+    return {name: value for name, value in vars(options).items() if name in SETTINGS}
+
+
 def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfig:
     """Return ``config`` with the settings that were given on the command line.
 
     Raises:
         UserError: If a value is out of range, or one was given that does nothing.
     """
-    given = {name: value for name, value in vars(options).items() if name in SETTINGS}
+    given = given_settings(options)
     config = config.replace_given(given)
     for name, fitting in config.without_effect().items():
         if name in given:

@@ -183,6 +183,15 @@ def test_another_game_has_no_symmetry_unless_it_is_asked_for() -> None:
         with_options(BREAKOUT, parser.parse_args(["--game", "pong", "--symmetric"]))
 
 
+def test_a_new_run_of_another_game_keeps_what_its_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[optimizer]\nlearning_rate = 0.0003\n[game]\nmax_episode_frames = 50000\n")
+    monkeypatch.setattr(sys, "argv", ["train.py", "--config", str(file), "--game", "pong", "--threads", "3"])
+    config = train.new_config(train.parse_options())
+    assert (config.optimizer.learning_rate, config.game.max_episode_frames) == (0.0003, 50_000)
+    assert (config.game.name, config.learners.threads, config.network.symmetric) == ("pong", 3, False)
+
+
 @pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3)])
 def test_a_program_leaves_with_its_code(returned: int | None, code: int) -> None:
     with pytest.raises(SystemExit) as left:

@@ -7,7 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breakout_a3c.command_line import Parser, add_config_options, add_retired_options, with_options
+from breakout_a3c.command_line import (
+    Parser,
+    add_config_options,
+    add_retired_options,
+    given_settings,
+    with_options,
+)
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
@@ -68,10 +74,12 @@ def new_config(options: argparse.Namespace) -> TrainConfig:
     """Return the settings of a new run: those of the preset, then of the file, then of the command line."""
     from breakout_a3c.games.names import check_game
 
-    preset = PRESETS[options.preset or DEFAULT_PRESET]
-    base = read_config(options.config, preset) if options.config else preset
-    check_game(getattr(options, "game", base.game.name))  # before anything that the game's name is part of
-    return with_options(base, options)
+    config, given = PRESETS[options.preset or DEFAULT_PRESET], given_settings(options)
+    check_game(given.get("game", config.game.name))  # before anything that the game's name is part of
+    if options.config:
+        config = read_config(options.config, config, given)
+        check_game(config.game.name)
+    return with_options(config, options)
 
 
 def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":

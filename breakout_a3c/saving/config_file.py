@@ -2,10 +2,11 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from breakout_a3c.config import SETTINGS, TrainConfig, is_plain
+from breakout_a3c.config import SETTINGS, TrainConfig, check_value, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import write_atomically
 from breakout_a3c.saving.retired_settings import renamed
@@ -32,11 +33,32 @@ def write_config(config: TrainConfig, path: Path) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def read_config(path: Path, base: TrainConfig) -> TrainConfig:
+def read_config(path: Path, base: TrainConfig, given: Mapping[str, Any] | None = None) -> TrainConfig:
     """Read the settings in ``path``; those that it leaves out are as in ``base``.
+
+    Args:
+        path: Of the file.
+        base: What another game, named by the file or by ``given``, replaces in part: never what the file holds.
+        given: Settings that replace those of the file.
 
     Raises:
         UserError: If the file cannot be read, or holds an unknown setting or a value out of range.
+    """
+    given = given or {}
+    for name, value in given.items():
+        check_value(SETTINGS[name][1], value)  # here, as it is no mistake of the file
+    settings = read_settings(path)
+    try:
+        return base.replace_given(settings | given)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in ``path`` by their names of today.
+
+    Raises:
+        UserError: If the file cannot be read, or holds an unknown setting.
     """
     settings: dict[str, Any] = {}
     for group, table in read_tables(path).items():
@@ -53,10 +75,7 @@ def read_config(path: Path, base: TrainConfig) -> TrainConfig:
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see python train.py --help.")
-    try:
-        return base.replace_given(settings)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    return settings
 
 
 def read_tables(path: Path) -> dict[str, Any]:

@@ -59,6 +59,29 @@ def test_another_game_starts_from_plain_settings(path: Path) -> None:
     assert read_config(path, BREAKOUT).game.life_loss_penalty == 0.5, "it was given"
 
 
+def test_a_game_on_the_command_line_replaces_nothing_that_the_file_holds(path: Path) -> None:
+    path.write_text("[optimizer]\nlearning_rate = 0.0003\n[game]\nmax_episode_frames = 50000\n")
+    expected = OTHER_GAMES | {"game": "pong", "learning_rate": 0.0003, "max_episode_frames": 50_000}
+    assert read_config(path, BREAKOUT, {"game": "pong"}) == BREAKOUT.replace(**expected)
+    path.write_text('[network]\nnetwork = "mlp"\nsymmetric = false\n')
+    config = read_config(path, BREAKOUT, {"game": "cartpole"})
+    assert (config.game.name, config.network.name) == ("cartpole", "mlp"), "what fits together only as a whole"
+
+
+def test_a_mistake_on_the_command_line_is_no_mistake_of_the_file(path: Path) -> None:
+    path.write_text("[learners]\nthreads = 3\n")
+    with pytest.raises(UserError, match=r"^--envs is 0: it must be"):
+        read_config(path, BREAKOUT, {"envs": 0})
+
+
+def test_a_whole_configuration_of_breakout_says_what_another_game_lacks(path: Path) -> None:
+    write_config(BREAKOUT, path)
+    with pytest.raises(UserError, match=r"the game pong is not its own mirror image: give --no-symmetric\.$"):
+        read_config(path, BREAKOUT, {"game": "pong"})
+    config = read_config(path, BREAKOUT, {"game": "pong", "symmetric": False})
+    assert config == BREAKOUT.replace(game="pong", symmetric=False), "all else is as the file says"
+
+
 def test_retired_names_are_understood(path: Path) -> None:
     path.write_text("[optimizer]\nrmsprop_alpha = 0.9\nrmsprop_eps = 0.25\n[learners]\nenvs_per_thread = 3\n")
     assert read_config(path, BREAKOUT) == BREAKOUT.replace(square_decay=0.9, optimizer_eps=0.25, envs=3)
