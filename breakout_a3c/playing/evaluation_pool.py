@@ -23,7 +23,7 @@ from breakout_a3c.playing.evaluation import (
     take_next,
 )
 from breakout_a3c.processes.ends import Ends
-from breakout_a3c.processes.resources import children_that_fit, require_shared_memory, usable_cores, usable_memory
+from breakout_a3c.processes.resources import children_that_fit, free_memory, require_shared_memory, usable_cores
 from breakout_a3c.processes.start import Context, start_process
 from breakout_a3c.saving.agent import Agent, build_agent
 from breakout_a3c.saving.checkpoints import Checkpoint
@@ -82,7 +82,7 @@ class GameRequest:
 
 def players_that_fit() -> int:
     """Return how many processes may play at a time by what this one may use, at least one; the scores are the same."""
-    return max(1, min(children_that_fit(), usable_memory() // PLAYER_BYTES))
+    return max(1, min(children_that_fit(), free_memory() // PLAYER_BYTES))
 
 
 def what_plays(checkpoint: Checkpoint) -> Checkpoint:

@@ -11,9 +11,11 @@ import resource
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from breakout_a3c.errors import UserError
 
@@ -56,11 +58,33 @@ def cpu_quotas(root: Path) -> Iterator[float]:
 
 
 def usable_memory(root: Path = ROOT) -> int:
-    """Return the bytes of memory that this process and its children can have at most, swap included."""
+    """Return the bytes of memory that this process and its children can have at most, swap included.
+
+    It is the machine's whole memory that counts: what is in use now may be caches that give way (as ZFS's), or come
+    from a host that gives more when it is wanted (as Hyper-V's does).
+    """
+    memory, swap = machine_memory()
+    return int(min([memory.total, *memory_limits(root)]) + swap.total)
+
+
+def free_memory(root: Path = ROOT) -> int:
+    """Return the bytes of memory that are free for this process and its children now, swap included."""
+    memory, swap = machine_memory()
+    return int(min([memory.available, *memory_limits(root)]) + swap.free)
+
+
+def machine_memory() -> tuple[Any, Any]:
+    """Return what psutil tells of the machine's memory and of its swap."""
     import psutil  # takes 30 ms
 
-    limits = cgroup_numbers(root, "memory", ("memory.max", "memory.limit_in_bytes"))
-    return int(min([psutil.virtual_memory().available, *limits]) + psutil.swap_memory().free)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # psutil's, in containers that hide /proc/vmstat
+        return psutil.virtual_memory(), psutil.swap_memory()
+
+
+def memory_limits(root: Path) -> Iterator[int]:
+    """Yield the limits of memory, in bytes."""
+    return cgroup_numbers(root, "memory", ("memory.max", "memory.limit_in_bytes"))
 
 
 def usable_processes(root: Path = ROOT) -> int | None:

@@ -64,7 +64,7 @@ def test_there_are_as_many_players_as_fit(
     files: int, memory: int, players: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation_pool, "children_that_fit", lambda: files)
-    monkeypatch.setattr(evaluation_pool, "usable_memory", lambda: memory)
+    monkeypatch.setattr(evaluation_pool, "free_memory", lambda: memory)
     assert players_that_fit() == players
 
 

@@ -17,6 +17,7 @@ from breakout_a3c.processes.resources import (
     cgroup_folders,
     children_that_fit,
     folder_for_sockets,
+    free_memory,
     free_shared_memory,
     oom_kills,
     require_shared_memory,
@@ -38,8 +39,8 @@ CPU_GROUP = Path("/sys/fs/cgroup/cpu")
 def large_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have 8 cores and much memory, so that the files of the cgroups decide."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr("psutil.swap_memory", lambda: type("", (), {"free": 0}))
-    monkeypatch.setattr("psutil.virtual_memory", lambda: type("", (), {"available": 10**12}))
+    monkeypatch.setattr("psutil.swap_memory", lambda: type("", (), {"total": 0, "free": 0}))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("", (), {"total": 10**12, "available": 10**12}))
 
 
 def make(root: Path, membership: str, files: dict[str, str]) -> Path:
@@ -129,7 +130,33 @@ def test_a_quota_of_the_kernel_decides(tmp_path: Path) -> None:
 def test_the_smallest_limit_of_memory_decides(
     membership: str, files: dict[str, str], expected: int, tmp_path: Path
 ) -> None:
-    assert usable_memory(make(tmp_path, membership, files)) == expected
+    root = make(tmp_path, membership, files)
+    assert usable_memory(root) == free_memory(root) == expected
+
+
+def test_memory_that_is_in_use_now_may_be_had_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("", (), {"total": 8000 * MB, "available": 500 * MB}))
+    monkeypatch.setattr("psutil.swap_memory", lambda: type("", (), {"total": 1000 * MB, "free": 10 * MB}))
+    assert usable_memory(tmp_path) == 9000 * MB
+    assert free_memory(tmp_path) == 510 * MB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that has /proc")
+def test_a_container_that_hides_the_swaps_figures_gets_no_warning() -> None:
+    """psutil warns where it cannot read /proc/vmstat, as in LXC."""
+    code = (
+        "import psutil\n"
+        "from psutil import _pslinux as linux\n"
+        "shown = linux.open_binary\n"
+        "def hide(name):\n"
+        "    if name.endswith('vmstat'): raise FileNotFoundError(2, 'hidden', name)\n"
+        "    return shown(name)\n"
+        "linux.open_binary = hide\n"
+        "from breakout_a3c.processes.resources import free_memory, usable_memory\n"
+        "assert free_memory() <= usable_memory()"
+    )
+    done = run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_smallest_number_of_processes_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

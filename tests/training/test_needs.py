@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.make import make_environment
+from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT, PRESETS
@@ -62,12 +64,32 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "usable_memory", lambda: 1000 * MB)
     told = refusal({"threads": 64, "envs": 16})
     assert told == (
-        "--threads 64 needs 3,350 MB of memory, and this process may use 1,000: "
-        "give --threads 17 or fewer --envs or shorter rollouts."
+        "--threads 64 needs 3,145 MB of memory, and this process may use 1,000: "
+        "give --threads 18 or fewer --envs or shorter rollouts."
     )
-    require_resources(BREAKOUT.replace(threads=17, envs=16))
+    require_resources(BREAKOUT.replace(threads=18, envs=16))
     require_resources(CARTPOLE.replace(threads=64))
     assert "give fewer --envs or shorter rollouts." in refusal({"threads": 1, "envs": 4096})
+
+
+def test_a_long_rollout_of_a_single_game_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the life."""
+    monkeypatch.setattr(needs, "usable_memory", lambda: 1000 * MB)
+    require_resources(BREAKOUT.replace(threads=8, envs=1, rollout_length=100_000))
+    assert "shorter rollouts" in refusal({"threads": 8, "envs": 2, "rollout_length": 100_000})
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_no_more_is_asked_for_a_step_than_it_takes(symmetric: bool) -> None:
+    """In bf16, which takes the least."""
+    environment = make_environment(BREAKOUT.game)
+    network = make_network(BREAKOUT.replace(symmetric=symmetric).network, environment)
+    LocalParameters(network, torch.bfloat16)
+    observation = torch.zeros(1, 84, 84, 4, dtype=torch.uint8)
+    with torch.no_grad():
+        layers = network.act(observation)[2].layers
+    blocks = {layer.untyped_storage().data_ptr(): layer.untyped_storage().nbytes() for layer in layers}
+    assert 0.8 * (taken := observation.nbytes + sum(blocks.values())) < needs.STEP_MB * MB <= taken
 
 
 def test_too_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
