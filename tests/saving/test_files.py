@@ -1,6 +1,7 @@
 """Files are whole or absent."""
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from breakout_a3c.errors import UserError
-from breakout_a3c.saving.files import is_file, point_to, write_atomically
+from breakout_a3c.saving.files import is_file, point_to, temporary_name, write_atomically
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -81,11 +82,11 @@ def test_a_copy_where_links_do_not_work(tmp_path: Path, monkeypatch: pytest.Monk
     assert link.read_text() == "text"
 
 
-def fail_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def fail_to_flush(monkeypatch: pytest.MonkeyPatch, number: int, *, folders: bool) -> None:
     flush = os.fsync
 
     def fsync(descriptor: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == folders:
             raise OSError(number, os.strerror(number))
         flush(descriptor)
 
@@ -96,16 +97,62 @@ def fail_to_flush_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 def test_a_file_is_written_although_its_folder_cannot_be_flushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    fail_to_flush_folders(monkeypatch, number)
+    fail_to_flush(monkeypatch, number, folders=True)
     write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
     assert (tmp_path / "file").read_text() == "text"
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_is_written_where_no_file_can_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fail_to_flush(monkeypatch, number, folders=False)
+    write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+    assert (tmp_path / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize("folders", [True, False], ids=["folder", "file"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
-def test_a_disk_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    fail_to_flush_folders(monkeypatch, number)
+def test_a_disk_that_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, folders: bool
+) -> None:
+    fail_to_flush(monkeypatch, number, folders=folders)
     with pytest.raises(OSError, match=os.strerror(number)):
         write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+
+
+def test_a_file_is_flushed_where_that_takes_a_descriptor_that_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a system refuses others with EBADF: that a file was not flushed is never passed over."""
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(tmp_path / "file", lambda temporary: temporary.write_text("text"))
+    assert (tmp_path / "file").read_text() == "text"
+    fail_to_flush(monkeypatch, errno.EBADF, folders=False)
+    with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        write_atomically(tmp_path / "other", lambda temporary: temporary.write_text("text"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_containers_with_the_same_process_ids_write_into_one_folder(tmp_path: Path) -> None:
+    """Each container's trainer is process 1, and latest.pt is one for all runs: here one writes while another does."""
+    path = tmp_path / "latest.pt"
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("first")
+        write_atomically(path, lambda other: other.write_text("second"))
+
+    write_atomically(path, write)
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+    assert temporary_name(path).match(".latest.pt.*.tmp"), "what a killed training leaves is found by that"
 
 
 def test_a_folder_may_be_written_but_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
