@@ -88,6 +88,56 @@ def test_a_damaged_library_is_told_like_a_missing_one(tmp_path: Path, monkeypatc
     assert "apt install libgomp1" in trouble
 
 
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("ImportError('libx.so: failed to map segment from shared object')", "ulimit -v"),
+        ("ImportError('libgomp.so.1: cannot allocate memory in static TLS block')", "LD_PRELOAD"),
+        ("MemoryError()", "ulimit -v"),
+        ("OSError(12, 'Cannot allocate memory')", "ulimit -v"),
+        ("ImportError('libx.so: cannot open shared object file: Too many open files')", "ulimit -n"),
+        ("OSError(24, 'Too many open files')", "ulimit -n"),
+        ("OSError(23, 'Too many open files in system')", "close other programs"),
+    ],
+)
+def test_a_limit_that_an_import_meets_is_no_broken_package(
+    error: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trouble = dependency_trouble(error_of_importing("some_package", error, tmp_path, monkeypatch))
+    assert trouble is not None
+    assert trouble.startswith("the package some_package cannot be loaded (")
+    assert advice in trouble.rpartition("): ")[2]
+    assert "install" not in trouble
+
+
+def test_a_limit_that_is_met_before_a_module_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(self: object, path: str) -> bytes:
+        raise OSError(24, "Too many open files", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.machinery.SourceFileLoader.get_data", read)
+        error = error_of_importing("some_package", "ValueError()", tmp_path, monkeypatch)
+    trouble = dependency_trouble(error)
+    assert trouble is not None
+    assert trouble.startswith("this program cannot be loaded ([Errno 24] Too many open files: ")
+    assert trouble.endswith("): allow more open files (ulimit -n).")
+
+
+def test_a_shell_with_little_memory_is_told_of_its_limit(tmp_path: Path) -> None:
+    command = f"ulimit -v 400000 && exec {sys.executable} {ROOT}/train.py --preset cartpole"
+    done = run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert "ulimit -v" in done.stderr
+    assert "reinstall" not in done.stderr
+
+
+def test_a_part_that_an_installed_package_lacks_is_told() -> None:
+    with pytest.raises(ModuleNotFoundError) as raised:
+        __import__("numpy.nothing")
+    trouble = dependency_trouble(raised.value)
+    assert trouble is not None
+    assert trouble.startswith("the package numpy cannot be loaded (No module named 'numpy.nothing'): ")
+
+
 def test_the_first_cause_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """gymnasium says of any error of pygame's that pygame is not installed."""
     cause = error_of_importing("pygame", "ImportError('libSDL2.so: no such file')", tmp_path, monkeypatch)
@@ -119,6 +169,8 @@ def test_a_name_that_another_version_of_a_package_lacks_is_told() -> None:
     [
         ValueError("wrong"),
         OSError("disk full"),
+        OSError(24, "Too many open files"),
+        MemoryError(),
         ModuleNotFoundError("No module named 'breakout_a3c.nothing'", name="breakout_a3c.nothing"),
         ImportError("cannot import name 'x' from 'breakout_a3c.config'", name="breakout_a3c.config"),
     ],
