@@ -65,24 +65,27 @@ const gameKeys = {ArrowUp: "UP", ArrowDown: "DOWN", ArrowRight: "RIGHT", ArrowLe
 let viewerPlays = %(viewer_plays)s, held = [], sent = Promise.resolve();
 function hold(keys) {
   held = keys;  // one request after the other: two at once may arrive in the wrong order
-  sent = sent.then(() => fetch("/hold/" + keys, {method: "POST"})).catch(() => {});
+  sent = sent.then(() => fetch("/hold/" + keys, {method: "POST", keepalive: true})).catch(() => {});
 }
+const releaseAll = () => hold([]);
 for (const button of document.querySelectorAll("button"))
   button.onclick = async () => {
+    const before = viewerPlays;
     viewerPlays = (await (await fetch("/press/" + button.id, {method: "POST"})).json()).viewer_plays;
+    if (viewerPlays != before) releaseAll();
     if (viewerPlays) button.blur();  // or space would click it again
   };
 function useKey(event) {
-  const key = gameKeys[event.key];
-  if (!viewerPlays || !key) return;
-  event.preventDefault();  // the page does not scroll
+  const key = gameKeys[event.key], pressed = event.type == "keydown";
+  if (!key || (pressed && !viewerPlays)) return;  // a release counts whoever plays
+  if (viewerPlays) event.preventDefault();  // the page does not scroll
   if (event.repeat) return;
   const others = held.filter(other => other != key);
-  hold(event.type == "keydown" ? [...others, key] : others);
+  hold(pressed ? [...others, key] : others);
 }
 addEventListener("keydown", useKey);
 addEventListener("keyup", useKey);
-addEventListener("blur", () => hold([]));  // keys that are released elsewhere are not seen
+for (const left of ["blur", "pagehide"]) addEventListener(left, releaseAll);  // releases elsewhere are not seen
 </script></body></html>
 """
 
@@ -183,7 +186,7 @@ class Page:
                 f"machine, type ssh -L {self.port}:localhost:{self.port} and this machine's name first.",
             )
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-        if (origin and origin.partition("://")[2] != request.host) or site not in OWN_SITES:
+        if (origin and origin != f"http://{request.host}") or site not in OWN_SITES:
             abort(403, "This page answers to its own buttons, not to the pages of other sites.")
 
     def _page(self) -> Response:

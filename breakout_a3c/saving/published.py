@@ -70,6 +70,30 @@ def load_model(path: Path) -> Checkpoint:
         raise UserError(f"there is no model at {path}: give the path of one.")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than any model of this program: give the path of another one.")
+    content, tensors = read_model(path)
+    config = from_dict(content["config"], str(path))
+    parameters = flat_of(tensors, config, path)
+    content |= {
+        "parameters": parameters,
+        "averaged_parameters": parameters,
+        "square_average": torch.zeros_like(parameters),
+        "gradient_average": torch.zeros(0),
+        "best_evaluation": None,
+        "recent_returns": [],
+        "recent_lengths": [],
+        "best_return": -math.inf,
+        "play_states": [],
+    }
+    check_content(content, path)
+    return Checkpoint(**(content | {"config": config}))
+
+
+def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what the header of a model says of its training, with its settings, and its tensors.
+
+    Raises:
+        UserError: If it is damaged, or not one of this program's.
+    """
     damaged = f"{path} is damaged or not a model of this program: fetch it again."
     is_ours = True
     try:
@@ -88,21 +112,7 @@ def load_model(path: Path) -> Checkpoint:
         raise UserError(damaged) from error
     if not are_settings(content["config"]):
         raise UserError(damaged)
-    config = from_dict(content["config"], str(path))
-    parameters = flat_of(tensors, config, path)
-    content |= {
-        "parameters": parameters,
-        "averaged_parameters": parameters,
-        "square_average": torch.zeros_like(parameters),
-        "gradient_average": torch.zeros(0),
-        "best_evaluation": None,
-        "recent_returns": [],
-        "recent_lengths": [],
-        "best_return": -math.inf,
-        "play_states": [],
-    }
-    check_content(content, path)
-    return Checkpoint(**(content | {"config": config}))
+    return content, tensors
 
 
 def flat_of(tensors: dict[str, Tensor], config: TrainConfig, path: Path) -> Tensor:

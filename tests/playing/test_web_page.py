@@ -149,6 +149,7 @@ def test_the_page_is_called_by_the_game(page: tuple[Page, Controls]) -> None:
         ("GET", "/", {"Host": ""}, 403),
         ("POST", "/press/pause", {"Host": "localhost:9000", "Origin": "http://localhost:3000"}, 403),
         ("POST", "/press/pause", {"Host": "localhost:9000", "Origin": "http://example.com:9000"}, 403),
+        ("POST", "/press/pause", {"Host": "localhost:9000", "Origin": "https://localhost:9000"}, 403),
         ("POST", "/press/pause", {"Origin": "http://example.com"}, 403),
         ("POST", "/press/pause", {"Origin": "null"}, 403),
         ("GET", "/stream", {"Sec-Fetch-Site": "cross-site"}, 403),
@@ -294,6 +295,24 @@ def test_all_18_actions_of_a_game_are_played_by_keys_in_a_browser(browser: Chrom
             release.perform()
             wait_for(lambda: controls.held == ())
         assert controls.human, "space has not clicked the button again"
+        for released_by_the_page in (True, False):  # the agent plays while the key is released, or before that
+            ActionChains(browser, duration=0).key_down(Keys.ARROW_LEFT).perform()
+            wait_for(lambda: controls.held == ("LEFT",))
+            browser.find_element(By.ID, "human").click()
+            wait_for(lambda: not controls.human)
+            if released_by_the_page:
+                ActionChains(browser, duration=0).key_up(Keys.ARROW_LEFT).perform()
+            browser.find_element(By.ID, "human").click()
+            wait_for(lambda: controls.human)
+            ActionChains(browser, duration=0).key_down(Keys.ARROW_UP).perform()
+            wait_for(lambda: controls.held != ())
+            assert controls.held == ("UP",), "no key sticks"
+            ActionChains(browser, duration=0).key_up(Keys.ARROW_UP).key_up(Keys.ARROW_LEFT).perform()
+            wait_for(lambda: controls.held == ())
+        ActionChains(browser, duration=0).key_down(Keys.ARROW_LEFT).perform()
+        wait_for(lambda: controls.held == ("LEFT",))
+        browser.get("about:blank")
+        wait_for(lambda: controls.held == ())
         controls.closed = True
         showing.join()
 
