@@ -21,7 +21,7 @@ ORDER = {
     ],
     "saving": [
         "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",
-        "checkpoints", "weights", "published", "agent", "run_folder",
+        "checkpoints", "newest", "weights", "published", "agent", "run_folder",
     ],
     "playing": [
         "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "show", "window",

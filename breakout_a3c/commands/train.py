@@ -21,7 +21,7 @@ from breakout_a3c.processes.start import process_context
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.retired_settings import RENAMED
-from breakout_a3c.saving.run_names import newest_checkpoint, require_run_name, take_name
+from breakout_a3c.saving.run_names import all_checkpoints, require_run_name, take_name
 from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
@@ -44,7 +44,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--run", help="name of the run's folders [preset or game, and time]")
     parser.add_argument(
         "--resume",
-        type=Path,
+        type=checkpoint_or_newest,
         nargs="?",
         const=NEWEST,
         metavar="CHECKPOINT",
@@ -68,6 +68,11 @@ def parse_options() -> argparse.Namespace:
     add_config_options(parser, PRESETS[preset])
     add_retired_options(parser, RENAMED)
     return parser.parse_args()
+
+
+def checkpoint_or_newest(text: str) -> object:
+    """Return the path of --resume; an empty one, such as a variable that a job's script left empty, is none."""
+    return Path(text) if text else NEWEST
 
 
 def new_config(options: argparse.Namespace) -> TrainConfig:
@@ -129,21 +134,32 @@ def checkpoint_to_resume(options: argparse.Namespace) -> Path | None:
             if getattr(options, name):
                 raise UserError(f"--resume CHECKPOINT goes on with a run as it is: leave out {option_name(name)}.")
         if not is_file(options.resume) and options.resume.is_dir():
-            newest = f"--run {options.resume.name} --resume"
-            raise UserError(f"{options.resume} is a folder: give a checkpoint in it, or {newest} for its newest.")
+            raise UserError(f"{options.resume} is a folder: {advice_for_folder(options)}.")
         return Path(options.resume)
     if not options.run:
         raise UserError("--resume without a checkpoint needs the name of a run: give --run, or a checkpoint.")
     require_run_name(options.run)
-    return newest_checkpoint(options.checkpoints / options.run)
+    return next(reversed(all_checkpoints(options.checkpoints / options.run)), None)
+
+
+def advice_for_folder(options: argparse.Namespace) -> str:
+    """Return what to give in place of a folder: a checkpoint, or the name of the run if it is the folder of one."""
+    folder = options.resume.resolve()
+    if folder.parent == options.checkpoints.resolve() and all_checkpoints(folder):
+        return f"give a checkpoint in it, or --run {folder.name} --resume for its newest"
+    return f"give the path of a checkpoint, such as {options.checkpoints / 'latest.pt'}"
 
 
 def resume_plan(path: Path, options: argparse.Namespace) -> "TrainingPlan":
     """Plan to go on with a run; options that were given replace those of its checkpoint."""
     from breakout_a3c.saving.checkpoints import load_checkpoint
+    from breakout_a3c.saving.newest import load_newest
     from breakout_a3c.training.plan import TrainingPlan
 
-    checkpoint = load_checkpoint(path)
+    if options.resume is NEWEST:
+        path, checkpoint = load_newest(path.parent, print)
+    else:
+        checkpoint = load_checkpoint(path)
     config = with_options(checkpoint.config, options)
     require_same_network(checkpoint.config, config, path)
     run = options.run or checkpoint.run

@@ -40,7 +40,7 @@ def checked_archive(path: Path) -> io.BytesIO:
         kind = "a model whose name does not end in .safetensors" if is_safetensors(head) else kind_of(head, names)
         if kind:
             raise refusal(path, kind) from error
-        raise UserError(
+        raise DamagedCheckpoint(
             f"{path} is damaged or not a checkpoint: use an older one from its folder, or best.pt."
         ) from error
     copy.seek(0)
@@ -58,6 +58,10 @@ def check_sizes(entries: list[zipfile.ZipInfo]) -> None:
         or sum(entry.file_size for entry in entries) > MAX_BYTES
     ):
         raise ValueError("no archive of torch's")
+
+
+class DamagedCheckpoint(UserError):
+    """A file that is damaged or no checkpoint: an older one may do."""
 
 
 class ShortReads(io.FileIO):

@@ -49,7 +49,7 @@ def read_config(path: Path, base: TrainConfig, given: Mapping[str, Any] | None =
         check_value(SETTINGS[name][1], value)  # here, as it is no mistake of the file
     settings = read_settings(path)
     try:
-        return base.replace_given(settings | given)
+        return base.replace_given(settings | dict(given))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 

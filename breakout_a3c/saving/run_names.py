@@ -1,6 +1,7 @@
-"""Names of runs: which of them are taken, and which checkpoint is the newest of a name."""
+"""Names of runs: which of them are taken, and which checkpoints a name has."""
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,21 +62,30 @@ def make_new(folder: Path, option: str) -> bool:
 
 
 def numbered_checkpoints(folder: Path) -> list[Path]:
-    """Return the numbered checkpoints of a run in the order in which they were written.
+    """Return the numbered checkpoints of a run in the order in which they were written."""
+    return as_written(folder.glob("step_*.pt"))
+
+
+def all_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run in the order in which they were written, ``best.pt`` among them.
+
+    Raises:
+        UserError: If the folder cannot be looked into.
+    """
+    best = [folder / BEST] if is_file(folder / BEST) else []
+    return as_written([*best, *folder.glob("step_*.pt")])
+
+
+def as_written(paths: Iterable[Path]) -> list[Path]:
+    """Return checkpoints in the order in which they were written.
 
     Some file systems know the time of a file to two seconds only; of two that are equally old, one trained longer.
     """
     written: dict[Path, int] = {}
-    for path in folder.glob("step_*.pt"):
+    for path in paths:
         with suppress(OSError):  # somebody removes it right now
             written[path] = path.stat().st_mtime_ns
     return sorted(written, key=lambda path: (written[path], path.name))
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the checkpoint from which a run goes on, None if it has none."""
-    best = [folder / BEST] if is_file(folder / BEST) else []
-    return next(reversed(best + numbered_checkpoints(folder)), None)
 
 
 def cannot_write(folder: Path, error: OSError, option: str = "--checkpoints") -> UserError:

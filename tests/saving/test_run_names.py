@@ -1,4 +1,4 @@
-"""Which names of runs are taken, and which checkpoint is the newest of a name."""
+"""Which names of runs are taken, and which checkpoints a name has."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import pytest
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import checked_archive
-from breakout_a3c.saving.run_names import newest_checkpoint, require_run_name, take_name
+from breakout_a3c.saving.run_names import all_checkpoints, numbered_checkpoints, require_run_name, take_name
 
 
 def test_runs_that_start_at_once_have_names_of_their_own(tmp_path: Path) -> None:
@@ -44,16 +44,18 @@ def test_names_that_are_no_folders_are_refused(name: str) -> None:
         require_run_name(name)
 
 
-def test_the_newest_checkpoint(tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path / "missing") is None
-    assert newest_checkpoint(tmp_path) is None
+def test_checkpoints_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    assert all_checkpoints(tmp_path / "missing") == all_checkpoints(tmp_path) == []
     paths = [tmp_path / name for name in ("best.pt", "step_000000000900.pt", "step_000000000100.pt")]
     for seconds, path in enumerate(paths):
         path.touch()
         os.utime(path, (seconds, seconds))
-        assert newest_checkpoint(tmp_path) == path, "the last that was written; best.pt only where there is no other"
+    assert all_checkpoints(tmp_path) == paths
+    os.utime(paths[0], (2, 2))
+    assert all_checkpoints(tmp_path)[-1] == paths[2], "of two that are equally old, the numbered one"
     os.utime(paths[0], (9, 9))
-    assert newest_checkpoint(tmp_path) == paths[2]
+    assert all_checkpoints(tmp_path) == [paths[1], paths[2], paths[0]]
+    assert numbered_checkpoints(tmp_path) == paths[1:]
 
 
 def test_a_checkpoint_of_another_user_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,6 @@ def test_a_checkpoint_of_another_user_is_one_sentence(tmp_path: Path, monkeypatc
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", stat)
-    for read in (checked_archive, newest_checkpoint):
+    for read in (checked_archive, all_checkpoints):
         with pytest.raises(UserError, match=r"cannot be read \(Permission denied\): ask its owner"):
             read(tmp_path / "latest.pt")
