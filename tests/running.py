@@ -88,7 +88,7 @@ def run(
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until ``condition()`` is true; fail early when a program that runs now ends before that."""
+    """Wait until ``condition()`` is true; fail early when a program ends before that whose end nobody has seen yet."""
 
     def came_about() -> bool:
         with suppress(psutil.NoSuchProcess):
@@ -96,7 +96,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
         return False
 
     deadline = time.monotonic() + seconds
-    running = [program for program in _programs if program.poll() is None]
+    running = [program for program in _programs if program.returncode is None]
     while not came_about():
         over = time.monotonic() > deadline or any(program.poll() is not None for program in running)
         if over and not came_about():
