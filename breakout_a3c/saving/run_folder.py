@@ -12,6 +12,7 @@ from breakout_a3c.saving.config_file import FILE_NAME, write_config
 from breakout_a3c.saving.files import point_to
 from breakout_a3c.saving.run_names import BEST, cannot_write, numbered_checkpoints
 
+LOCK = ".lock"
 LEFT_SECONDS = 60.0
 TIME_STEP_NS = 2 * 10**9  # FAT knows the time of a file to two seconds
 
@@ -37,7 +38,7 @@ class RunFolder:
         self._told: set[str] = set()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
+            self._lock = (self.path / LOCK).open("w")
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self._take_lock()
@@ -132,6 +133,14 @@ class RunFolder:
             return load_checkpoint(self.best_path).best_evaluation
         except UserError:
             return None
+
+    def abandon(self) -> None:
+        """Remove the folder if nothing but the lock is in it, and let another trainer write here."""
+        with suppress(OSError):
+            if [path.name for path in self.path.iterdir()] == [LOCK]:
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
+        self.close()
 
     def close(self) -> None:
         """Let another trainer write here."""

@@ -5,6 +5,7 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +67,7 @@ class Trainer:
         averaged = resume.averaged_parameters if resume else None
         self._average = ParameterAverage(self._shared, plan.config.optimizer.average_steps, averaged)
         self._folder = RunFolder(plan.checkpoints, plan.run)
-        if plan.wandb:
-            mirror_to_wandb(plan.runs / plan.run, plan.config, resumed=resume is not None)
-        self._writer = MetricsWriter(plan.runs / plan.run, plan.config, self._first_step)
-        self._folder.save_config(plan.config)
+        self._writer = self._open_curves()
         self._console = TrainingConsole(plan.run)
         self._statistics = TrainingStatistics()
         if resume is not None:
@@ -85,6 +83,22 @@ class Trainer:
         self._supervisor = Supervisor(context, plan.config, self._shared, resumed_play_states(plan))
         self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
         self._evaluations = Evaluations(self._evaluator, self._folder, self._writer, self._console.say)
+
+    def _open_curves(self) -> MetricsWriter:
+        """Begin the curves, and write the settings; if that fails, no empty folder is left."""
+        plan = self._plan
+        curves = plan.runs / plan.run
+        try:
+            if plan.wandb:
+                mirror_to_wandb(curves, plan.config, resumed=plan.resume is not None)
+            writer = MetricsWriter(curves, plan.config, self._first_step)
+            self._folder.save_config(plan.config)
+        except BaseException:  # Ctrl-C, too, while Weights & Biases is waited for
+            self._folder.abandon()
+            with suppress(OSError):  # it was not made, or something is in it
+                curves.rmdir()
+            raise
+        return writer
 
     def run(self) -> int:
         """Train until a limit, a signal or a crash; save; return the exit code."""

@@ -45,6 +45,17 @@ def test_two_trainers_in_one_folder_are_refused(tmp_path: Path) -> None:
     RunFolder(tmp_path, "run").close()
 
 
+def test_an_abandoned_folder_is_removed_unless_something_is_in_it(tmp_path: Path) -> None:
+    RunFolder(tmp_path, "run").abandon()
+    assert not list(tmp_path.iterdir())
+    folder = RunFolder(tmp_path, "run")
+    path = folder.save(small_checkpoint(5), keep=1)
+    folder.abandon()
+    assert load_checkpoint(path).steps == 5
+    assert (folder.path / ".lock").exists(), "another trainer may have opened it already"
+    RunFolder(tmp_path, "run").abandon()  # nobody holds the lock any more
+
+
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import stat
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint
 from breakout_a3c.saving.config_file import read_config
+from breakout_a3c.saving.run_names import take_name
 from breakout_a3c.training import evaluations, evaluator
 from breakout_a3c.training.console import TrainingConsole
 from breakout_a3c.training.plan import TrainingPlan
@@ -139,6 +142,21 @@ def test_last_parameters_that_could_not_be_evaluated_are_reported(
         monkeypatch.setattr(evaluator, "start_process", refuse)
     said = train(PRESETS["cartpole"].replace(**QUICK), tmp_path).said
     assert f"The last parameters were NOT evaluated: {why}" in said
+
+
+def test_a_start_that_fails_leaves_no_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    checkpoints, runs = tmp_path / "checkpoints", tmp_path / "runs"
+    config = PRESETS["cartpole"].replace(**QUICK)
+    run = take_name("run", checkpoints, runs)
+    with pytest.raises(UserError, match="leave out --wandb"):
+        Trainer(TrainingPlan(config, run, checkpoints, runs, wandb=True), training_context())
+    assert not list(checkpoints.iterdir())
+    assert not list(runs.iterdir())
+    (runs / "run").write_text("no folder")
+    with pytest.raises(UserError, match="choose another with --runs"):
+        Trainer(TrainingPlan(config, run, checkpoints, runs), training_context())
+    assert not list(checkpoints.iterdir())
 
 
 def test_a_file_system_without_locks_and_flushes_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
