@@ -124,7 +124,7 @@ def test_a_limit_that_is_met_before_a_module_is_read_is_told(tmp_path: Path, mon
 
 
 def test_a_shell_with_little_memory_is_told_of_its_limit(tmp_path: Path) -> None:
-    command = f"ulimit -v 400000 && exec {sys.executable} {ROOT}/train.py --preset cartpole"
+    command = f"ulimit -v 300000 && exec {sys.executable} {ROOT}/train.py --preset cartpole"
     done = run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
     assert "ulimit -v" in done.stderr
     assert "reinstall" not in done.stderr

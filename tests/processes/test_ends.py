@@ -2,13 +2,14 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from breakout_a3c.processes import ends
 from breakout_a3c.processes.ends import Ends
-from tests.running import run
+from tests.running import run, wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 MEMORY_GROUP = Path("/sys/fs/cgroup/memory")
@@ -48,6 +49,13 @@ def test_it_is_sure_where_the_kernel_has_counted_one_more(monkeypatch: pytest.Mo
     assert "perhaps" in killed.describe(-9, "x"), "that one was counted before"
 
 
+def removed(group: Path) -> bool:
+    """Remove a cgroup, and return whether that went: it is busy until the forkserver, too, has ended."""
+    with suppress(OSError):
+        group.rmdir()
+    return not group.exists()
+
+
 @pytest.mark.skipif(not os.access(MEMORY_GROUP, os.W_OK), reason="takes root, and cgroups of version 1")
 def test_a_child_that_the_kernel_kills_for_want_of_memory(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
@@ -59,5 +67,5 @@ def test_a_child_that_the_kernel_kills_for_want_of_memory(tmp_path: Path) -> Non
         shell = f"echo $$ > {group}/cgroup.procs && exec {sys.executable} {script}"
         done = run(["sh", "-c", shell], capture_output=True, text=True, check=True)
     finally:
-        group.rmdir()
+        wait_for(lambda: removed(group))
     assert done.stdout == "was killed (SIGKILL), by the kernel for want of memory: take less\n"

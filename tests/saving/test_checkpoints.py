@@ -12,6 +12,7 @@ import torch
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.saving.archive import MAX_BYTES, MAX_INDEX_BYTES
 from breakout_a3c.saving.checkpoints import Checkpoint, check_fits, load_checkpoint, save_checkpoint
 
 
@@ -109,11 +110,11 @@ def write_bare_tensor(path: Path) -> None:
 
 def write_zip_bomb(path: Path) -> None:
     with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open("bomb", "w", force_zip64=True) as entry,
     ):
-        for _ in range(1100):
-            entry.write(bytes(1 << 20))
+        for _ in range(MAX_BYTES // MAX_INDEX_BYTES + 1):
+            entry.write(bytes(MAX_INDEX_BYTES))
 
 
 @pytest.mark.parametrize(
