@@ -91,6 +91,8 @@ def check_value(spec: "Field[Any]", value: Any) -> None:
     if type(value) not in allowed:
         expected = " or ".join("none" if kind is type(None) else kind.__name__ for kind in allowed)
         raise UserError(f"{name} is {value!r}: give it {expected}.")
+    if isinstance(value, str) and not value.isprintable():
+        raise UserError(f"{name} is {value!r}: use printable characters only.")
     low, high = spec.metadata["low"], spec.metadata["high"]
     # Written so that nan fails.
     if low is not None and value is not None and not value >= low:

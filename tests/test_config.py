@@ -218,6 +218,11 @@ def test_a_checkpoint_from_before_an_option_goes_on_without_it() -> None:
     assert found.game.life_loss_penalty == BREAKOUT.game.life_loss_penalty
 
 
+def test_a_name_that_breaks_the_line_is_told_in_one() -> None:
+    with pytest.raises(UserError, match=r"^--game is 'two\\nlines': use printable characters only\.$"):
+        BREAKOUT.replace(game="two\nlines")
+
+
 def test_only_breakout_is_known_to_be_symmetric() -> None:
     with pytest.raises(UserError, match=r"the game pong is not its own mirror image: give --no-symmetric\.$"):
         BREAKOUT.replace(game="pong")
