@@ -23,7 +23,7 @@ StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
-# Measured for Breakout alone: games other than the preset's begin with these values.
+# What these settings are in games other than Breakout: its own values were measured for it alone.
 OTHER_GAMES: dict[str, Any] = {
     "learning_rate": 7e-4,
     "life_loss_penalty": 0.0,
