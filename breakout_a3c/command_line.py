@@ -12,7 +12,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from breakout_a3c.config import MIRRORED_GAMES, OTHER_GAMES, SETTINGS, TrainConfig, option_name
+from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.dependencies import dependency_trouble
 from breakout_a3c.errors import UserError
 
@@ -112,7 +112,7 @@ def add_config_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
     values = defaults.to_dict()
     for name, (group, spec) in SETTINGS.items():
         default = str(values[name]).lower()
-        if defaults.game.name in MIRRORED_GAMES and OTHER_GAMES.get(name, values[name]) != values[name]:
+        if defaults == TrainConfig() and OTHER_GAMES.get(name, values[name]) != values[name]:
             default += f"; games other than Breakout: {str(OTHER_GAMES[name]).lower()}"
         help = f"{spec.metadata['help']} [{default}]".replace("%", "%%")
         add_option(groups[group], name, spec, argparse.SUPPRESS if spec.metadata["hidden"] else help)

@@ -14,6 +14,7 @@ from breakout_a3c.errors import UserError
 
 Network = Literal["paper", "nature", "mlp"]
 Actions = Literal["reduced", "minimal"]
+Background = Literal["black", "commonest"]
 Precision = Literal["auto", "float32", "bf16"]
 LossReduction = Literal["mean", "sum"]
 ValueLoss = Literal["squared", "smooth-l1"]
@@ -23,11 +24,15 @@ StartMethod = Literal["forkserver", "spawn"]
 
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
-# What these settings are in games other than Breakout: its own values were measured for it alone.
+# What the default settings are in games other than Breakout: its own values were measured for it alone.
+# docs/notes/other-games.md says what each is for.
 OTHER_GAMES: dict[str, Any] = {
-    "learning_rate": 7e-4,
+    "background": "commonest",
+    "learning_rate": 1e-2,
     "life_loss_penalty": 0.0,
     "max_episode_frames": 108_000,
+    "max_value_change": 0.5,
+    "optimizer_eps": 3e-3,
     "symmetric": False,
 }
 MAX_TEXT = 100  # characters of a setting
@@ -181,6 +186,11 @@ class NetworkOptions(Options):
         True,
         "Breakout alone: tie the weights so that the mirrored screen has the same value and the mirrored policy "
         "(van der Pol et al. 2020; docs/notes/symmetry.md; Mnih et al. 2016: no)",
+    )
+    background: Background = option(
+        "black",
+        "the gray that the network sees as zero: black, or the commonest of the game's first seconds "
+        "(docs/notes/other-games.md; Mnih et al. 2015: black)",
     )
     precision: Precision = option(
         "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it"
@@ -481,7 +491,7 @@ class TrainConfig:
         """Return the settings that do nothing beside the others, with the option that they are for."""
         found = {} if self.optimizer.name == "adam" else {"adam_beta1": "--optimizer adam"}
         if self.game.name == CARTPOLE:
-            found["sticky"] = "an Atari --game"
+            found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         return found
 
     def replace(self, **settings: Any) -> Self:
@@ -498,9 +508,12 @@ class TrainConfig:
         return dataclasses.replace(self, **groups)
 
     def replace_given(self, settings: dict[str, Any]) -> Self:
-        """Return this configuration with the settings that a user gave; another game starts from ``OTHER_GAMES``."""
-        is_other = settings.get("game", self.game.name) not in {self.game.name, *MIRRORED_GAMES}
-        return self.replace(**(OTHER_GAMES | settings if is_other else settings))
+        """Return this configuration with the settings that a user gave.
+
+        Another game than Breakout starts from ``OTHER_GAMES``, unless this is not the default.
+        """
+        is_other = settings.get("game", self.game.name) not in MIRRORED_GAMES
+        return self.replace(**(OTHER_GAMES | settings if is_other and self == type(self)() else settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings by the names of the settings, for checkpoints and TensorBoard."""

@@ -118,7 +118,7 @@ def test_what_does_nothing_beside_the_rest_is_refused() -> None:
     assert parse(*adam, "--adam-beta1", "0.5").optimizer.adam_beta1 == 0.5
 
 
-@pytest.mark.parametrize("defaults", [BASE, PRESETS["cartpole"]], ids=["paper", "cartpole"])
+@pytest.mark.parametrize("defaults", [BREAKOUT, BASE, PRESETS["cartpole"]], ids=["breakout", "paper", "cartpole"])
 def test_every_setting_has_an_option_whose_help_names_its_default(
     defaults: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,8 +133,8 @@ def test_every_setting_has_an_option_whose_help_names_its_default(
         entry = " ".join(lines[at : at + 2])
         assert spec.metadata["help"].split(":")[0] in entry
         default = str(values[name]).lower()
-        if defaults is BASE and name == "max_episode_frames":
-            default += "; games other than Breakout: 108000"
+        if defaults is BREAKOUT and name in OTHER_GAMES:
+            default += f"; games other than Breakout: {str(OTHER_GAMES[name]).lower()}"
         assert f"[{default}]" in entry
 
 
@@ -179,6 +179,7 @@ def test_another_game_has_no_symmetry_unless_it_is_asked_for() -> None:
         life_loss_penalty=2.0
     ), "a resumed run keeps its own"
     assert with_options(BREAKOUT, parser.parse_args(["--life-loss-penalty", "2"])).network.symmetric, "same game"
+    assert with_options(BASE, parser.parse_args(["--game", "pong"])) == BASE.replace(game="pong"), "a preset, too"
     with pytest.raises(UserError, match="give --no-symmetric"):
         with_options(BREAKOUT, parser.parse_args(["--game", "pong", "--symmetric"]))
 

@@ -209,9 +209,10 @@ def test_a2c_has_one_learner_with_all_games() -> None:
 
 def test_a_checkpoint_from_before_an_option_goes_on_without_it() -> None:
     old = BREAKOUT.to_dict()
-    del old["symmetric"], old["max_kl"], old["max_value_change"], old["warmup_updates"]
+    del old["symmetric"], old["max_kl"], old["max_value_change"], old["warmup_updates"], old["background"]
     found = from_dict(old, "old.pt")
     assert not found.network.symmetric
+    assert found.network.background == "black"
     assert found.step_limits.max_kl is found.step_limits.max_value_change is None
     assert not found.step_limits.active
     assert found.optimizer.warmup_updates == 0

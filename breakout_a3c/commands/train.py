@@ -179,7 +179,7 @@ def completion(plan: "TrainingPlan") -> str:
 
 def require_same_network(found: TrainConfig, wanted: TrainConfig, path: Path) -> None:
     """Raise a UserError unless weights for ``found`` fit the network of ``wanted``."""
-    for name in ("game", "network", "actions", "separate_value_network", "symmetric"):
+    for name in ("game", "network", "actions", "separate_value_network", "symmetric", "background"):
         values = [config.to_dict()[name] for config in (found, wanted)]
         if values[0] != values[1]:
             trained, given = (as_option(name, value) for value in values)

@@ -6,6 +6,7 @@ time in seconds, so that games which start together are the same game.
 """
 
 import atexit
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -35,6 +36,20 @@ MIRROR = {"LEFT": "RIGHT", "RIGHT": "LEFT"}  # words in the names of actions, su
 STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
 
 atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls leaked, on stderr
+
+
+@functools.cache
+def commonest_gray(game: str) -> int:
+    """Return the gray, 0 to 255, that most pixels have in the first four seconds of a game that nobody plays.
+
+    Its very first screens may be of another colour.
+    """
+    environment = AtariGame(game, seed=0, max_noops=0, sticky=0.0)
+    pixels = np.bincount(environment.reset()[0][..., -1].ravel(), minlength=256)
+    for _ in range(60):
+        observation, *_ = environment.step(0)
+        pixels += np.bincount(observation[..., -1].ravel(), minlength=256)
+    return int(pixels.argmax())
 
 
 def mirror_of(action_names: Sequence[str]) -> tuple[int, ...]:
@@ -93,6 +108,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
         self.ale = ale_py.ALEInterface()
         self.ale.setFloat("repeat_action_probability", sticky)
+        self.name = game
         self._rom = rom_path(game)
         self._load(seed)
         minimal = tuple(self.ale.getMinimalActionSet())

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from breakout_a3c.config import Network, NetworkOptions, Precision
+from breakout_a3c.games.atari import AtariGame, commonest_gray
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import CachedOutputs, cached_convolution, cached_dense
 
@@ -35,11 +36,19 @@ class ConvTrunk(nn.Module):
         layers: Output channels, kernel size and stride of each convolution.
         num_features: Outputs of the dense layer.
         symmetric: Whether one half of the outputs of each layer is that of the other for the mirrored screen.
+        background: Gray, 0 to 255, that it sees as zero.
     """
 
-    def __init__(self, layers: tuple[tuple[int, int, int], ...], num_features: int, symmetric: bool = False) -> None:
+    def __init__(
+        self,
+        layers: tuple[tuple[int, int, int], ...],
+        num_features: int,
+        symmetric: bool = False,
+        background: int = 0,
+    ) -> None:
         super().__init__()
         self._symmetric = symmetric
+        self._background = background
         copies = 2 if symmetric else 1
         in_channels, side = 4, 84
         self._convolutions: list[nn.Conv2d] = []
@@ -83,7 +92,8 @@ class ConvTrunk(nn.Module):
         return cached_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
 
     def _pixels(self, observations: Tensor) -> Tensor:
-        return observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
+        pixels = observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
+        return pixels.sub_(self._background) if self._background else pixels
 
     def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
         """Yield weight, bias and stride of each convolution."""
@@ -159,12 +169,14 @@ def in_halves(features: Tensor) -> Tensor:
     return features.view(len(features), 2, -1)
 
 
-def make_trunk(network: Network, observation_shape: tuple[int, ...], symmetric: bool) -> ConvTrunk | DenseTrunk:
+def make_trunk(
+    network: Network, observation_shape: tuple[int, ...], symmetric: bool, background: int
+) -> ConvTrunk | DenseTrunk:
     """Build the trunk called ``network`` for observations of the given shape, without the batch."""
     if network == "paper":  # Mnih et al. 2016, section 5.1
-        return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric)
+        return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric, background)
     if network == "nature":  # Mnih et al. 2015, methods
-        return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512, symmetric)
+        return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512, symmetric, background)
     assert not symmetric, f"a network {network} has no left and right"
     return DenseTrunk(math.prod(observation_shape), 256)
 
@@ -178,6 +190,7 @@ class ActorCritic(nn.Module):
         num_actions: Size of the policy.
         separate_value_network: Give the value function a trunk of its own.
         mirrored_actions: For each action the one that mirrors it, to tie the weights; None: they are not tied.
+        background: Gray, 0 to 255, that it sees as zero.
     """
 
     def __init__(
@@ -187,10 +200,13 @@ class ActorCritic(nn.Module):
         num_actions: int,
         separate_value_network: bool = False,
         mirrored_actions: Sequence[int] | None = None,
+        background: int = 0,
     ) -> None:
         super().__init__()
         symmetric = mirrored_actions is not None
-        self._trunks = [make_trunk(network, observation_shape, symmetric) for _ in range(1 + separate_value_network)]
+        self._trunks = [
+            make_trunk(network, observation_shape, symmetric, background) for _ in range(1 + separate_value_network)
+        ]
         self.trunks = nn.ModuleList(self._trunks)
         self.heads = Heads(self._trunks[0].num_features, num_actions, mirrored_actions)
         self.num_actions = num_actions
@@ -264,4 +280,12 @@ def make_network(options: NetworkOptions, environment: Game) -> ActorCritic:
         int(environment.action_space.n),
         options.separate_value_network,
         mirrored_actions,
+        background_of(options, environment),
     )
+
+
+def background_of(options: NetworkOptions, environment: Game) -> int:
+    """Return the gray, 0 to 255, that the network of ``options`` sees as zero."""
+    if options.background == "commonest" and isinstance(environment, AtariGame):
+        return commonest_gray(environment.name)
+    return 0

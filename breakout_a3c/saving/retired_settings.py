@@ -8,7 +8,13 @@ from breakout_a3c.errors import UserError
 # The old name of a setting, and the new one.
 RENAMED = {"rmsprop_alpha": "square_decay", "rmsprop_eps": "optimizer_eps", "envs_per_thread": "envs"}
 # What came later than the first checkpoints, as these were trained.
-ADDED_LATER = {"symmetric": False, "max_kl": None, "max_value_change": None, "warmup_updates": 0}
+ADDED_LATER = {
+    "symmetric": False,
+    "max_kl": None,
+    "max_value_change": None,
+    "warmup_updates": 0,
+    "background": "black",
+}
 
 
 def renamed(values: dict[str, Any]) -> dict[str, Any]:

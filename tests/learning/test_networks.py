@@ -257,6 +257,25 @@ def test_the_network_fits_the_game(game: str, options: NetworkOptions, actions: 
     assert (made.num_actions, count(made)) == (actions, parameters)
 
 
+@pytest.mark.parametrize(("game", "gray"), [("pong", 87), ("seaquest", 32), ("space_invaders", 0), ("breakout", 0)])
+@torch.no_grad()
+def test_the_commonest_gray_of_a_game_is_seen_as_zero(game: str, gray: int) -> None:
+    environment = AtariGame(game)
+    centred = networks.make_network(NetworkOptions(symmetric=False, background="commonest"), environment)
+    background = torch.full((1, 84, 84, 4), gray, dtype=torch.uint8)
+    assert not any(outputs.any() for outputs in centred.act(background)[2].layers), "as biases begin at zero"
+    plain = networks.make_network(NetworkOptions(symmetric=False), environment)
+    assert plain.act(background)[2].layers[0].any() == (gray > 0)
+
+
+@torch.no_grad()
+def test_a_background_is_subtracted_from_each_pixel() -> None:
+    centred, plain = (ActorCritic("paper", (84, 84, 4), 3, background=gray) for gray in (87, 0))
+    plain.load_state_dict(centred.state_dict())
+    observations = make_observations("paper", 3).clamp(max=255 - 87)
+    torch.testing.assert_close(centred(observations + 87), plain(observations))
+
+
 def test_a_network_for_vectors_fits_them() -> None:
     made = networks.make_network(NetworkOptions("mlp", symmetric=False), ScriptedGame())  # type: ignore[arg-type]
     assert (made.num_actions, count(made)) == (2, 2_051)
