@@ -7,6 +7,7 @@ the program can be stopped and called again.
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,10 @@ def train(training: Training, game: str, log: Path) -> Checkpoint:
     return load_checkpoint(training.snapshots()[-1])
 
 
-def play_uniformly(agent: Agent) -> None:
-    """Give each action the same probability in every state."""
-    with torch.no_grad():
-        for parameter in agent.network.parameters():
-            parameter.zero_()
+def uniform(agent: Agent) -> Agent:
+    """Return an agent that gives each action the same probability in every state."""
+    nothing = torch.zeros_like(agent.checkpoint.averaged_parameters)
+    return replace(agent, checkpoint=replace(agent.checkpoint, averaged_parameters=nothing))
 
 
 def measure(context: Context, training: Training, game: str, output: Path) -> dict[str, Any]:
@@ -54,8 +54,6 @@ def measure(context: Context, training: Training, game: str, output: Path) -> di
     checkpoint = train(training, game, training.folder / log.name)
     shutil.copy(training.folder / log.name, log)
     agent = load_agent(training.snapshots()[-1])
-    played = play_games(context, agent, Protocol())
-    play_uniformly(agent)
     result = {
         "game": game,
         "command": command_line(),
@@ -68,8 +66,8 @@ def measure(context: Context, training: Training, game: str, output: Path) -> di
             "steps": checkpoint.steps,
             "minutes": round(checkpoint.minutes, 1),
         },
-        "evaluation": played,
-        "random": play_games(context, agent, Protocol()),
+        "evaluation": play_games(context, agent, Protocol()),
+        "random": play_games(context, uniform(agent), Protocol()),
     }
     write_result(result, output / f"{game}.json")
     return result
