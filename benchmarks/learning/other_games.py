@@ -1,4 +1,4 @@
-"""What the plain settings reach in games other than Breakout, beside random play.
+"""What games other than Breakout reach by their default settings, beside random play.
 
 For each game, ``train.py --game GAME`` runs once, with one seed. Its last checkpoint then plays the 100 games of the
 evaluation protocol, and so does a policy that gives each action the same probability. What is done is kept, so that

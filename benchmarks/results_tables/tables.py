@@ -74,7 +74,7 @@ def default_training_row(measured: Measured) -> str:
 
 
 def other_games(measured: Measured) -> str:
-    """Return what the plain settings reach in other games, beside random play and what is published."""
+    """Return what other games reach by their default settings, beside random play and what is published."""
     results = measured.other_games
     agents = list(next(iter(PUBLISHED_AT_AS_MANY_FRAMES.values())))
     lines = [
