@@ -58,6 +58,7 @@ class Program(subprocess.Popen[Any]):
         while new := [process for process in self.processes() if process not in stopped]:  # it may start another
             for process in new:
                 signal_process(process, signal.SIGSTOP)
+            wait_for(lambda: all(is_halted(process) for process in new))
             stopped += new
         try:
             yield stopped
@@ -85,6 +86,11 @@ def run(
     if check:
         assert done.returncode == 0, f"{command} ended with code {done.returncode} and printed:\n{out}\n{err}"
     return done
+
+
+def is_halted(process: psutil.Process) -> bool:
+    """Tell whether a process is stopped or gone: a signal is only sent when kill returns, not yet obeyed."""
+    return not process.is_running() or process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:

@@ -135,7 +135,7 @@ def test_all_processes_of_a_program_are_stopped_and_go_on() -> None:
     with program.stopped() as stopped:
         assert stopped[0].pid == program.pid
         assert {process.status() for process in stopped} == {psutil.STATUS_STOPPED}
-    assert psutil.STATUS_STOPPED not in {process.status() for process in program.processes()}
+    wait_for(lambda: psutil.STATUS_STOPPED not in {process.status() for process in program.processes()})
     program.end()
     assert program.returncode == -signal.SIGKILL
     assert not program.processes()
