@@ -14,7 +14,7 @@ from breakout_a3c.errors import UserError
 
 Network = Literal["paper", "nature", "mlp"]
 Actions = Literal["reduced", "minimal"]
-Background = Literal["black", "commonest"]
+Background = Literal["black", "commonest", "screen"]
 Precision = Literal["auto", "float32", "bf16"]
 LossReduction = Literal["mean", "sum"]
 ValueLoss = Literal["squared", "smooth-l1"]
@@ -31,8 +31,10 @@ OTHER_GAMES: dict[str, Any] = {
     "learning_rate": 1e-2,
     "life_loss_penalty": 0.0,
     "max_episode_frames": 108_000,
+    "max_kl": 0.004,
     "max_value_change": 0.5,
     "optimizer_eps": 3e-3,
+    "second_chances": 0.0,
     "symmetric": False,
 }
 MAX_TEXT = 100  # characters of a setting
@@ -166,6 +168,13 @@ class GameOptions(Options):
         low=0,
         high=1e6,
     )
+    second_chances: float = option(
+        0.75,
+        "probability that a lost life is played again from a moment shortly before, in half of an actor-learner's "
+        "training games, whose scores are not counted (docs/notes/second-chances.md; Mnih et al. 2016: 0)",
+        low=0,
+        high=0.95,
+    )
     reward_scale: float = option(1.0, "factor of the learner's rewards", low=1e-6, high=1e6)
 
 
@@ -188,9 +197,9 @@ class NetworkOptions(Options):
         "(van der Pol et al. 2020; docs/notes/symmetry.md; Mnih et al. 2016: no)",
     )
     background: Background = option(
-        "black",
-        "the gray that the network sees as zero: black, or the commonest of the game's first seconds "
-        "(docs/notes/other-games.md; Mnih et al. 2015: black)",
+        "screen",
+        "what the network sees as zero: black (Mnih et al. 2015); screen: each pixel as it mostly is in a game's first "
+        "seconds (docs/notes/usual-screen.md); commonest: the gray of most pixels then (docs/notes/other-games.md)",
     )
     precision: Precision = option(
         "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it"
@@ -344,7 +353,7 @@ class StepLimitOptions(Options):
     """How far one update may move the policy and the values."""
 
     max_kl: float | None = option(
-        0.004,
+        0.016,
         "nats of divergence, over a sample of its rollout, beyond which a step that changes the policy is shortened "
         "(Schulman et al. 2015; docs/notes/trust-region.md); none: no limit (Mnih et al. 2016)",
         low=1e-12,
@@ -484,12 +493,16 @@ class TrainConfig:
             raise UserError(
                 f"late_starts are counted in Breakout's points, and the game is {game}: leave out --late-starts."
             )
+        if self.game.second_chances and game == CARTPOLE:
+            raise UserError("second_chances are for Atari games: leave out --second-chances for cartpole.")
         if self.optimizer.name == "adam" and self.optimizer.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
     def without_effect(self) -> dict[str, str]:
         """Return the settings that do nothing beside the others, with the option that they are for."""
         found = {} if self.optimizer.name == "adam" else {"adam_beta1": "--optimizer adam"}
+        if self.learners.envs == 1:
+            found |= {"second_chances": "several games, --envs 2 or more"}
         if self.game.name == CARTPOLE:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         return found

@@ -13,7 +13,8 @@ ORDER = {
     "": ["errors", "dependencies", "config", "presets", "command_line", "launch"],
     "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
-        "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "learner_view", "batch",
+        "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "second_chances",
+        "learner_view", "batch",
     ],
     "learning": [
         "cached_layers", "networks", "advantages", "losses", "local_parameters", "optimizer", "shared_parameters",

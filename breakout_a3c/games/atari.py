@@ -39,17 +39,26 @@ atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls l
 
 
 @functools.cache
+def first_screens(game: str) -> Bytes:
+    """Return the screens of the first four seconds of a game that nobody plays, ``(61, 84, 84)``."""
+    environment = AtariGame(game, seed=0, max_noops=0, sticky=0.0)
+    screens = [environment.reset()[0][..., -1].copy()]
+    screens += [environment.step(0)[0][..., -1].copy() for _ in range(60)]
+    return np.stack(screens)
+
+
 def commonest_gray(game: str) -> int:
-    """Return the gray, 0 to 255, that most pixels have in the first four seconds of a game that nobody plays.
+    """Return the gray, 0 to 255, that most pixels have in a game's first seconds.
 
     Its very first screens may be of another colour.
     """
-    environment = AtariGame(game, seed=0, max_noops=0, sticky=0.0)
-    pixels = np.bincount(environment.reset()[0][..., -1].ravel(), minlength=256)
-    for _ in range(60):
-        observation, *_ = environment.step(0)
-        pixels += np.bincount(observation[..., -1].ravel(), minlength=256)
-    return int(pixels.argmax())
+    return int(np.bincount(first_screens(game).ravel(), minlength=256).argmax())
+
+
+def usual_screen(game: str) -> Bytes:
+    """Return the median of each pixel in a game's first seconds, ``(84, 84)``: what moves is not in it."""
+    screen: Bytes = np.median(first_screens(game), axis=0).astype(np.uint8)
+    return screen
 
 
 def mirror_of(action_names: Sequence[str]) -> tuple[int, ...]:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.atari import AtariGame
-from breakout_a3c.games.late_starts import LateStarts
+from breakout_a3c.games.late_starts import LateStarts, Moment
 from breakout_a3c.games.learner_view import learner_view
 from breakout_a3c.games.make import Game
+from breakout_a3c.games.second_chances import SecondChances
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
 
 MAX_COUNT = 2**53  # exact as a float, too
+SECOND_CHANCES = "second_chances/"  # in the names of a state
 
 
 class FinishedGame(NamedTuple):
@@ -40,10 +42,10 @@ class GameBatch:
     Raw scores are counted here, below the learner's view of rewards and lost lives.
 
     Args:
-        config: The learner's view of a step, and the games that begin late.
+        config: The learner's view of a step, the games that begin late, and those that have second chances.
         environments: The games, each with a seed of its own.
         threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
-        seed: Of the choice of games that begin late.
+        seed: Of the choice of games that begin late, and of lives that are played again.
     """
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1, seed: int = 0) -> None:
@@ -57,6 +59,8 @@ class GameBatch:
         self._finished: list[FinishedGame] = []
         late = config.experiments.late_starts
         self._late_starts = LateStarts(late, len(environments), seed) if late else None
+        chances = config.game.second_chances
+        self._second_chances = SecondChances(chances, len(environments), seed) if chances else None
         self._slices = [range(first, len(environments), threads) for first in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -86,13 +90,34 @@ class GameBatch:
         map_slices = self._pool.map if self._pool else map
         for _ in map_slices(play_slice, self._slices):
             pass
+        self._give_second_chances(batch_step.terminated, observations, ended)
         for index, truncated in sorted(ended.items()):
             self._finish(index, truncated)
             observations[index] = self._begin(index)
-        if self._late_starts:
-            for index, environment in enumerate(cast(Sequence[AtariGame], self._environments)):
-                self._late_starts.see(index, environment, self._returns[index], self._lengths[index])
+        self._remember()
         return batch_step
+
+    def _give_second_chances(
+        self, terminated: NDArray[np.bool_], observations: NDArray[Any], ended: dict[int, bool]
+    ) -> None:
+        """Put some of the games back that have lost a life, be it the last."""
+        if self._second_chances is None:
+            return
+        for index in range(len(self._second_chances)):
+            if terminated[index] and (moment := self._second_chances.draw(index)):
+                ended.pop(index, None)
+                observations[index] = self._go_on_from(index, moment)
+
+    def _remember(self) -> None:
+        """Remember where the games stand that may go on from there, or others."""
+        late, chances = self._late_starts, self._second_chances
+        games = len(self) if late else len(chances) if chances else 0
+        for index, environment in enumerate(cast(Sequence[AtariGame], self._environments[:games])):
+            stands_at = self._returns[index], self._lengths[index]
+            if late:
+                late.see(index, environment, *stands_at)
+            if chances and index < len(chances):
+                chances.see(index, environment, *stands_at)
 
     def _step_game(
         self, index: int, action: int, observations: NDArray[Any], batch_step: BatchStep, ended: dict[int, bool]
@@ -121,8 +146,10 @@ class GameBatch:
             ended[index] = not game_over
 
     def _finish(self, index: int, truncated: bool) -> None:
-        """Count a game that ended; the score of one that began late would be no score."""
-        if not self._began_late[index]:
+        """Count a game that ended, unless it began late or is one of those with second chances."""
+        if self._second_chances and index < len(self._second_chances):
+            self._second_chances.forget(index)
+        elif not self._began_late[index]:
             self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
 
     def _begin(self, index: int) -> NDArray[Any]:
@@ -131,14 +158,19 @@ class GameBatch:
         observation, _ = environment.reset()
         moment = self._late_starts.draw(index) if self._late_starts else None
         self._began_late[index] = moment is not None
-        if moment is None:
-            self._returns[index], self._lengths[index] = 0.0, 0
-        else:
-            self._returns[index], self._lengths[index] = moment.episode_return, moment.episode_length
-            random = random_state(environment.unwrapped)
-            observation = environment.restore(moment.state)
-            restore_random_state(environment.unwrapped, random)  # or the games after it would be the same ones again
+        if moment:
+            return self._go_on_from(index, moment)
+        self._returns[index], self._lengths[index], self._rewarded_at[index] = 0.0, 0, 0
+        return observation
+
+    def _go_on_from(self, index: int, moment: Moment) -> NDArray[Any]:
+        """Put game ``index`` where a game stood; return the observation to act on."""
+        environment = self._environments[index]
+        self._returns[index], self._lengths[index] = moment.episode_return, moment.episode_length
         self._rewarded_at[index] = self._lengths[index]
+        random = random_state(environment.unwrapped)
+        observation = environment.restore(moment.state)
+        restore_random_state(environment.unwrapped, random)  # or the games after it would be the same ones again
         return observation
 
     def state(self) -> GameState:
@@ -151,6 +183,8 @@ class GameBatch:
         }
         for index, environment in enumerate(self._environments):
             state |= {f"{index}/{name}": values for name, values in environment.state().items()}
+        if self._second_chances:
+            state |= {f"{SECOND_CHANCES}{name}": values for name, values in self._second_chances.state().items()}
         return state
 
     def restore(self, state: GameState) -> NDArray[Any]:
@@ -165,14 +199,19 @@ class GameBatch:
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
         self._rewarded_at = state.get("rewarded_at", lengths).tolist()
         self._began_late = state.get("began_late", np.zeros(len(self), np.bool_)).tolist()
-        observations = []
-        for index, environment in enumerate(self._environments):
-            prefix = f"{index}/"
-            of_game = {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}
-            observations.append(environment.restore(of_game))
+        observations = [
+            environment.restore(part_of(state, f"{index}/")) for index, environment in enumerate(self._environments)
+        ]
+        if self._second_chances and (remembered := part_of(state, SECOND_CHANCES)):
+            self._second_chances.restore(remembered, cast(Sequence[AtariGame], self._environments))
         return np.stack(observations)
 
     def take_finished(self) -> list[FinishedGame]:
         """Return the games that ended since the last call."""
         finished, self._finished = self._finished, []
         return finished
+
+
+def part_of(state: GameState, prefix: str) -> GameState:
+    """Return the arrays whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}

@@ -16,9 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from breakout_a3c.config import Network, NetworkOptions, Precision
-from breakout_a3c.games.atari import AtariGame, commonest_gray
+from breakout_a3c.games.atari import AtariGame, commonest_gray, usual_screen
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import CachedOutputs, cached_convolution, cached_dense
+
+
+def repeated_screen(screen: Tensor) -> Tensor:
+    """Repeat a screen ``(84, 84)`` for each frame of an observation, ``(1, 4, 84, 84)`` float32, channels-last."""
+    return screen.float().expand(1, 4, 84, 84).contiguous(memory_format=torch.channels_last)
 
 
 def swap_halves(x: Tensor, dim: int) -> Tensor:
@@ -36,19 +41,23 @@ class ConvTrunk(nn.Module):
         layers: Output channels, kernel size and stride of each convolution.
         num_features: Outputs of the dense layer.
         symmetric: Whether one half of the outputs of each layer is that of the other for the mirrored screen.
-        background: Gray, 0 to 255, that it sees as zero.
+        background: ``(84, 84)`` uint8, the screen that it sees as zero; None: the black one.
     """
+
+    _background: Tensor | None  # (1, 4, 84, 84)
 
     def __init__(
         self,
         layers: tuple[tuple[int, int, int], ...],
         num_features: int,
         symmetric: bool = False,
-        background: int = 0,
+        background: Tensor | None = None,
     ) -> None:
         super().__init__()
         self._symmetric = symmetric
-        self._background = background
+        self.register_buffer("_background", None, persistent=False)
+        if background is not None:
+            self._background = repeated_screen(background)
         copies = 2 if symmetric else 1
         in_channels, side = 4, 84
         self._convolutions: list[nn.Conv2d] = []
@@ -93,7 +102,7 @@ class ConvTrunk(nn.Module):
 
     def _pixels(self, observations: Tensor) -> Tensor:
         pixels = observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
-        return pixels.sub_(self._background) if self._background else pixels
+        return pixels if self._background is None else pixels.sub_(self._background)
 
     def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
         """Yield weight, bias and stride of each convolution."""
@@ -170,7 +179,7 @@ def in_halves(features: Tensor) -> Tensor:
 
 
 def make_trunk(
-    network: Network, observation_shape: tuple[int, ...], symmetric: bool, background: int
+    network: Network, observation_shape: tuple[int, ...], symmetric: bool, background: Tensor | None
 ) -> ConvTrunk | DenseTrunk:
     """Build the trunk called ``network`` for observations of the given shape, without the batch."""
     if network == "paper":  # Mnih et al. 2016, section 5.1
@@ -190,7 +199,7 @@ class ActorCritic(nn.Module):
         num_actions: Size of the policy.
         separate_value_network: Give the value function a trunk of its own.
         mirrored_actions: For each action the one that mirrors it, to tie the weights; None: they are not tied.
-        background: Gray, 0 to 255, that it sees as zero.
+        background: ``(84, 84)`` uint8, the screen that it sees as zero; None: the black one.
     """
 
     def __init__(
@@ -200,7 +209,7 @@ class ActorCritic(nn.Module):
         num_actions: int,
         separate_value_network: bool = False,
         mirrored_actions: Sequence[int] | None = None,
-        background: int = 0,
+        background: Tensor | None = None,
     ) -> None:
         super().__init__()
         symmetric = mirrored_actions is not None
@@ -284,8 +293,14 @@ def make_network(options: NetworkOptions, environment: Game) -> ActorCritic:
     )
 
 
-def background_of(options: NetworkOptions, environment: Game) -> int:
-    """Return the gray, 0 to 255, that the network of ``options`` sees as zero."""
-    if options.background == "commonest" and isinstance(environment, AtariGame):
-        return commonest_gray(environment.name)
-    return 0
+def background_of(options: NetworkOptions, environment: Game) -> Tensor | None:
+    """Return the screen that the network of ``options`` sees as zero, ``(84, 84)`` uint8; None: the black one.
+
+    That of a symmetric network is its own mirror image: black where the two differ.
+    """
+    if options.background == "black" or not isinstance(environment, AtariGame):
+        return None
+    if options.background == "commonest":
+        return torch.full((84, 84), commonest_gray(environment.name), dtype=torch.uint8)
+    screen = torch.from_numpy(usual_screen(environment.name))
+    return screen * (screen == screen.flip(1)) if options.symmetric else screen

@@ -14,6 +14,7 @@ ADDED_LATER = {
     "max_value_change": None,
     "warmup_updates": 0,
     "background": "black",
+    "second_chances": 0.0,
 }
 
 

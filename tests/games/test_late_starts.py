@@ -78,7 +78,7 @@ def play(games: GameBatch, steps: int) -> list[FinishedGame]:
 
 def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breakout_a3c.games.late_starts.stage_of", int)  # random play has one or two points
-    config = BREAKOUT.replace(late_starts=0.9)
+    config = BREAKOUT.replace(late_starts=0.9, second_chances=0.0)
     games = GameBatch(config, make_environments(config.game, [2, 4]), seed=3)
     games._late_starts._probability = 1.0
     # Each game begins anew once, before the first point; then all of them begin late.
@@ -88,11 +88,13 @@ def test_scores_of_games_that_began_late_are_not_counted(monkeypatch: pytest.Mon
     other.reset()
     other.restore(games.state())
     assert other._began_late == [True, True], "nor after a resume"
-    assert len(play(GameBatch(BREAKOUT, make_environments(BREAKOUT.game, [2, 4])), 1500)) > 8
+    assert (
+        len(play(GameBatch(BREAKOUT.replace(second_chances=0.0), make_environments(BREAKOUT.game, [2, 4])), 1500)) > 8
+    )
 
 
 def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -> None:
-    config = BREAKOUT.replace(late_starts=0.9)
+    config = BREAKOUT.replace(late_starts=0.9, second_chances=0.0)
     games = GameBatch(config, make_environments(config.game, [2]), seed=3)
     games._late_starts._probability = 1.0
     observations = games.reset()

@@ -78,12 +78,14 @@ def fraction_of_units_alive(config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 def test_the_first_steps_leave_the_units_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     preset = BREAKOUT.replace(threads=1, final_rollout_length=None, precision="float32", eval_minutes=0.0)
     config = preset.replace(total_steps=20 * 16 * preset.returns.rollout_length)
-    warm = fraction_of_units_alive(config, monkeypatch)
-    cold = fraction_of_units_alive(config.replace(warmup_updates=0, max_value_change=None), monkeypatch)
-    assert len(warm) == len(cold) == 20
+    black = config.replace(background="black")
+    default, warm = (fraction_of_units_alive(each, monkeypatch) for each in (config, black))
+    cold = fraction_of_units_alive(black.replace(warmup_updates=0, max_value_change=None), monkeypatch)
+    assert len(default) == len(warm) == len(cold) == 20
     assert warm[0] == cold[0] > 0.4
     assert warm[-1] > 0.85 * warm[0]
-    assert cold[-1] < 0.7 * cold[0]
+    assert default[-1] > 0.85 * default[0]
+    assert cold[-1] < 0.7 * cold[0], "where nothing is subtracted, cold steps kill units"
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import Actions, Network, NetworkOptions, Precision
+from breakout_a3c.config import Actions, GameOptions, Network, NetworkOptions, Precision
 from breakout_a3c.games.atari import AtariGame
+from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning import networks
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import ActorCritic, ConvTrunk, Heads, resolve_precision
@@ -264,16 +265,33 @@ def test_the_commonest_gray_of_a_game_is_seen_as_zero(game: str, gray: int) -> N
     centred = networks.make_network(NetworkOptions(symmetric=False, background="commonest"), environment)
     background = torch.full((1, 84, 84, 4), gray, dtype=torch.uint8)
     assert not any(outputs.any() for outputs in centred.act(background)[2].layers), "as biases begin at zero"
-    plain = networks.make_network(NetworkOptions(symmetric=False), environment)
+    plain = networks.make_network(NetworkOptions(symmetric=False, background="black"), environment)
     assert plain.act(background)[2].layers[0].any() == (gray > 0)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_usual_screen_is_that_of_a_game_without_what_moves(symmetric: bool) -> None:
+    game = AtariGame("breakout", max_noops=0)
+    first = torch.from_numpy(game.reset()[0][..., -1])
+    screen = networks.background_of(NetworkOptions(symmetric=symmetric, background="screen"), game)
+    assert screen is not None
+    assert (screen == first).float().mean() > 0.95
+    assert (screen[20:40] > 60).float().mean() > 0.5, "the bricks are in it"
+    assert torch.equal(screen, screen.flip(1)) == symmetric, "the digits of the score are no mirror images"
+
+
+def test_a_game_without_a_screen_has_no_background() -> None:
+    game = make_environment(GameOptions("cartpole"))
+    assert networks.background_of(NetworkOptions("mlp", symmetric=False, background="screen"), game) is None
 
 
 @torch.no_grad()
 def test_a_background_is_subtracted_from_each_pixel() -> None:
-    centred, plain = (ActorCritic("paper", (84, 84, 4), 3, background=gray) for gray in (87, 0))
+    screen = torch.randint(0, 88, (84, 84), dtype=torch.uint8)
+    centred, plain = (ActorCritic("paper", (84, 84, 4), 3, background=background) for background in (screen, None))
     plain.load_state_dict(centred.state_dict())
     observations = make_observations("paper", 3).clamp(max=255 - 87)
-    torch.testing.assert_close(centred(observations + 87), plain(observations))
+    torch.testing.assert_close(centred(observations + screen.unsqueeze(-1)), plain(observations))
 
 
 def test_a_network_for_vectors_fits_them() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from breakout_a3c.config import TrainConfig
+from breakout_a3c.games.atari import usual_screen
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
@@ -99,7 +100,8 @@ def test_plain_torch_computes_the_same_from_them() -> None:
     assert not named, "there are no other weights"
 
     screens = torch.randint(0, 256, (8, 84, 84, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    features = trunk(screens.permute(0, 3, 1, 2).float() / 255)
+    pixels = screens.permute(0, 3, 1, 2).float() - torch.from_numpy(usual_screen("breakout"))  # its background
+    features = trunk(pixels / 255)
     logits, values = network(screens)
     assert logits.std(dim=0).min() > 1e-3, "all rows are alike"
     torch.testing.assert_close(policy(features), logits, atol=1e-5, rtol=0)
