@@ -30,5 +30,5 @@ def make_parser(description: str | None, epilog: str | None = None) -> argparse.
 def add_draw_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--draw``."""
     parser.add_argument(
-        "--draw", action="store_true", help="run nothing: print the table and draw the curves of what is kept"
+        "--draw", action="store_true", help="run nothing: print the table and draw the picture of what is kept"
     )

@@ -1,11 +1,10 @@
 """Stable-Baselines3, in a virtual environment of its own."""
 
 import argparse
-import subprocess
-import venv
 from pathlib import Path
 
 from benchmarks.common.paths import ROOT
+from benchmarks.common.venvs import make_python
 
 SB3 = "stable-baselines3==2.7.0"
 # numba and safetensors are for sb3_evaluate_policy.py, which loads a model of this project.
@@ -20,12 +19,7 @@ def add_venv_option(parser: argparse.ArgumentParser) -> None:
 
 def make_sb3_python(folder: Path) -> Path:
     """Make a virtual environment with SB3 on the torch that this project pins; return its Python."""
-    python, installed = folder / "bin" / "python", folder / "installed.txt"
-    if not installed.exists() or installed.read_text() != " ".join(NEEDS):
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDS], check=True)
-        installed.write_text(" ".join(NEEDS))
-    return python.absolute()
+    return make_python(folder, NEEDS)
 
 
 def sb3_command(python: Path, program: str, *arguments: str) -> list[str]:

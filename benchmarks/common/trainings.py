@@ -1,15 +1,16 @@
 """Trainings by ``train.py``, as a user starts and stops them, and games with their snapshots."""
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.paths import ROOT, from_root
+from benchmarks.common.paths import ROOT
 from breakout_a3c.playing.evaluation import Protocol
 from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
 from breakout_a3c.processes.start import Context
@@ -25,6 +26,8 @@ class Training:
 
     folder: Path
     run: str
+    tree: Path | None = None  # whose train.py it is; None: this checkout's
+    program: Sequence[str] = ("train.py",)  # arguments of Python
 
     @property
     def curves(self) -> Path:
@@ -45,15 +48,20 @@ class Training:
             resume: The checkpoint to go on with.
             log: Where its output is added to; without one it is thrown away.
         """
+        tree = self.tree or ROOT
+
+        def seen(path: Path) -> str:  # what is kept is to name no folder of this machine
+            return os.path.relpath(path, tree)
+
         command = [
-            sys.executable, "train.py", *(["--resume", from_root(resume)] if resume else ["--run", self.run]),
-            "--checkpoints", from_root(self.folder / "checkpoints"), "--runs", from_root(self.folder / "runs"),
+            sys.executable, *self.program, *(["--resume", seen(resume)] if resume else ["--run", self.run]),
+            "--checkpoints", seen(self.folder / "checkpoints"), "--runs", seen(self.folder / "runs"),
             *arguments,
         ]  # fmt: skip
         if log is None:
-            return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+            return subprocess.Popen(command, cwd=tree, stdout=subprocess.DEVNULL)
         with log.open("a") as output:
-            return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            return subprocess.Popen(command, cwd=tree, stdout=output, stderr=subprocess.STDOUT)
 
     @contextmanager
     def running(

@@ -32,12 +32,13 @@ PROTOCOL_SEED = 1900  # of the evaluations, beyond those of time_to_score
 
 def train_and_evaluate(context: Context, seed: int, arguments: list[str], folder: Path, output: Path) -> dict[str, Any]:
     """Do what is not done yet, and keep it; return what is known of the run."""
-    result = time_to_score.run_seed(context, seed, arguments, folder, output)
+    training, result_file = time_to_score.training_of(seed, folder), output / f"seed-{seed}.json"
+    result = time_to_score.run_seed(context, seed, arguments, training, result_file)
     if "evaluation" not in result:
-        agent = load_agent(time_to_score.training_of(seed, folder).snapshots()[-1])
+        agent = load_agent(training.snapshots()[-1])
         facts = play_games(context, agent, Protocol(seed=PROTOCOL_SEED))
         result["evaluation"] = {"steps": agent.checkpoint.steps} | facts
-        write_result(result, output / f"seed-{seed}.json")
+        write_result(result, result_file)
     return result
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.learning import time_to_score
+from benchmarks.learning.crossings import TARGETS, median_minutes
 from benchmarks.results_tables.measured import Measured
 from benchmarks.results_tables.tables import minutes_to, score, short_commit
 
@@ -26,7 +26,7 @@ def sb3_training(measured: Measured) -> str:
 
 def how_soon(measured: Measured) -> str:
     """Return the medians of the minutes to each score."""
-    medians = (time_to_score.median_minutes(measured.seeds, target) for target in time_to_score.TARGETS)
+    medians = (median_minutes(measured.seeds, target) for target in TARGETS)
     texts = [NOT_REACHED if median is None else f"{median:.0f}" for median in medians]
     return f"{in_words(texts)} minutes, medians of {len(measured.seeds)} seeds"
 

@@ -41,6 +41,12 @@ class Measured:
         return [read_result(path) for path in files if path.stem.removeprefix("seed-").isdigit()]
 
     @cached_property
+    def intervals(self) -> dict[str, Any] | None:
+        """Interquartile means over the runs of the default training; None where they were not computed."""
+        path = self.folder / "time_to_score" / "intervals.json"
+        return read_result(path) if path.exists() else None
+
+    @cached_property
     def large_machines(self) -> list[dict[str, Any]]:
         """The runs on machines with more cores, by their number."""
         found = [read_result(path) for path in self.folder.glob("large_machine/*.json")]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.learning import time_to_score
+from benchmarks.learning.crossings import drift_warnings, table
 from benchmarks.results_tables.literature import (
     DOPAMINE,
     PUBLISHED_AT_AS_MANY_FRAMES,
@@ -31,7 +31,7 @@ def how_soon(measured: Measured) -> str:
         f"Measured on {places(seeds)}; the bare emulator did {min(speeds):,} to {max(speeds):,} agent steps/s there, "
         "before and after each run."
     )
-    return "\n\n".join(["### How soon", time_to_score.table(seeds), *time_to_score.drift_warnings(seeds), told])
+    return "\n\n".join(["### How soon", table(seeds, measured.intervals), *drift_warnings(seeds), told])
 
 
 def how_well(measured: Measured) -> str:

@@ -1,0 +1,1 @@
+"""What runs in rliable's virtual environment, which ``benchmarks.common.intervals`` makes."""
