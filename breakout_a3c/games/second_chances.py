@@ -87,7 +87,10 @@ class SecondChances:
             ValueError: If it is not such a state.
         """
         restore_random_state(self, state["random"])
-        self._steps = state["steps"].tolist()
+        steps = state["steps"].tolist()
+        if len(steps) != len(self) or not all(0 <= each < STEPS_BETWEEN for each in steps):
+            raise ValueError("the steps since the games' moments are out of range")
+        self._steps = steps
         for index, moments in enumerate(self._moments):
             moments.clear()
             like = environments[index].state(include_rng=False)

@@ -4,6 +4,7 @@ import ast
 import shlex
 import sys
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from benchmarks.common.paths import MODELS, ROOT
 from benchmarks.common.processes import benchmark_context
 from benchmarks.evaluation import lost_balls
 from benchmarks.learning import a2c_faults, study
+from benchmarks.learning.recipes import Recipe
 from benchmarks.speed import resources
 from breakout_a3c.command_line import with_options
 from breakout_a3c.commands import train
@@ -24,11 +26,12 @@ from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.agent import build_agent, load_agent, load_weights
 
 FOLDER = ROOT / "benchmarks"
-IN_SB3_VENV = FOLDER / "sb3"
+# Which run in virtual environments of their own, or in place of train.py.
+ELSEWHERE = ("sb3", "rivals", "rliable_program", "variants")
 # Its own files only: benchmarks also holds the work of trainings and the environment of Stable-Baselines3.
-FILES = sorted([*FOLDER.glob("*.py"), *FOLDER.glob("[a-z]*/*.py")])
+FILES = sorted([*FOLDER.glob("*.py"), *FOLDER.glob("[a-z]*/*.py"), *FOLDER.glob("rivals/old_gym/**/*.py")])
 PROGRAMS = [
-    path for path in FILES if '__name__ == "__main__"' in path.read_text() and not path.is_relative_to(IN_SB3_VENV)
+    path for path in FILES if '__name__ == "__main__"' in path.read_text() and path.parent.name not in ELSEWHERE
 ]
 MOST_LINES = 40
 
@@ -70,9 +73,9 @@ def test_every_fault_of_the_a2c_can_be_put_back(name: str) -> None:
     assert len(scores) > 10, "each of its 40 games has some 22 steps"
 
 
-@pytest.mark.parametrize("recipe", study.RECIPES)
-def test_every_recipe_is_one_that_train_py_takes(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = shlex.split(study.RECIPES[recipe])
+@pytest.mark.parametrize("recipe", study.RECIPES, ids=attrgetter("name"))
+def test_every_recipe_is_one_that_train_py_takes(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = shlex.split(recipe.options)
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     config = with_options(PRESETS["breakout"], train.parse_options())
     assert (config == PRESETS["breakout"]) == (not arguments)

@@ -8,18 +8,10 @@ import pytest
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.batch import FinishedGame, GameBatch
 from breakout_a3c.games.late_starts import MOMENTS_A_STAGE, LateStarts, stage_of
-from breakout_a3c.games.make import make_environment, make_environments
+from breakout_a3c.games.make import make_environments
 from breakout_a3c.presets import BREAKOUT
 
 STAGES = (180.0, 405.0, 640.0)  # scores at the stages 1, 4, 10
-
-
-@pytest.fixture
-def game() -> AtariGame:
-    game = make_environment(BREAKOUT.game, seed=2)
-    assert isinstance(game, AtariGame)
-    game.reset()
-    return game
 
 
 def test_a_stage_halves_what_is_left_of_a_wall() -> None:

@@ -9,18 +9,10 @@ from numpy.typing import NDArray
 
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.batch import GameBatch
-from breakout_a3c.games.make import make_environment, make_environments
+from breakout_a3c.games.make import make_environments
 from breakout_a3c.games.second_chances import MOMENTS, STEPS_BETWEEN, TOO_LATE, SecondChances
 from breakout_a3c.games.state import pack, unpack
 from breakout_a3c.presets import BREAKOUT, CARTPOLE_A3C
-
-
-@pytest.fixture
-def game() -> AtariGame:
-    game = make_environment(BREAKOUT.game, seed=2)
-    assert isinstance(game, AtariGame)
-    game.reset()
-    return game
 
 
 def play_on(chances: SecondChances, game: AtariGame, steps: range) -> None:
@@ -152,6 +144,14 @@ def test_a_state_without_moments_begins_without() -> None:
     games.reset()
     state = {name: values for name, values in games.state().items() if not name.startswith("second_chances")}
     games.restore(state)
+
+
+def test_a_state_that_no_batch_writes_is_refused() -> None:
+    games = batch(0.5, [2, 4, 6, 8])
+    games.reset()
+    for steps in ([3], [3, 10**6]):
+        with pytest.raises(ValueError, match="out of range"):
+            games.restore(games.state() | {"second_chances/steps": np.array(steps)})
 
 
 def test_packed_arrays_are_what_they_were() -> None:

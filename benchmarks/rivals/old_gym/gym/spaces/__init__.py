@@ -1,0 +1,7 @@
+"""Spaces."""
+
+from gymnasium.spaces import Discrete
+
+from gym.spaces.box import Box
+
+__all__ = ["Box", "Discrete"]

@@ -1,0 +1,49 @@
+"""Trainings with a change for which train.py has no option."""
+
+import sys
+from multiprocessing import Pipe
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.common.paths import ROOT
+from benchmarks.variants import late_gradients, without_turns
+from breakout_a3c.commands import train
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes import turns
+from tests.running import run
+
+CARTPOLE = ["--preset", "cartpole", "--threads", "4", "--total-steps", "6000", "--seed", "1", "--eval-minutes", "0"]
+
+
+@pytest.mark.parametrize("variant", ["without_turns", "late_gradients"])
+def test_a_variant_trains_to_its_end(variant: str, tmp_path: Path) -> None:
+    folders = ["--checkpoints", tmp_path / "checkpoints", "--runs", tmp_path / "runs"]
+    command = [sys.executable, "-m", f"benchmarks.variants.{variant}", *CARTPOLE, *folders]
+    done = run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "agent steps" in done.stdout
+
+
+def test_without_turns_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "usable_cores", lambda: 2)
+    monkeypatch.setattr(train, "main", lambda: None)
+    assert turns.Turns(8)._cores_are_shared
+    without_turns.main()
+    assert not turns.Turns(8)._cores_are_shared
+
+
+def test_a_late_step_is_pushed_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = PRESETS["breakout"].replace(threads=2)
+    shared = SharedParameters(torch.zeros(2), config)
+    seen = []
+
+    def push_twice(*_: object) -> None:
+        for step in (torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])):
+            shared.push(0, step)
+            seen.append(shared.parameters.tolist())
+
+    monkeypatch.setattr(late_gradients, "run_actor_learner", push_twice)
+    late_gradients.run_late_actor_learner(config, shared, 0, Pipe()[1], torch.empty(0, dtype=torch.uint8))
+    assert seen == [[0.0, 0.0], [-1.0, 0.0]]
