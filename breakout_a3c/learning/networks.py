@@ -8,7 +8,7 @@ mirrored. That is half as many weights for the same work, and what is learned on
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from gymnasium.spaces import Discrete
@@ -18,17 +18,15 @@ from torch.nn import functional
 from breakout_a3c.config import Network, NetworkOptions, Precision
 from breakout_a3c.games.atari import AtariGame, commonest_gray, usual_screen
 from breakout_a3c.games.make import Game
-from breakout_a3c.learning.cached_layers import CachedOutputs, cached_convolution, cached_dense
-
-
-def repeated_screen(screen: Tensor) -> Tensor:
-    """Repeat a screen ``(84, 84)`` for each frame of an observation, ``(1, 4, 84, 84)`` float32, channels-last."""
-    return screen.float().expand(1, 4, 84, 84).contiguous(memory_format=torch.channels_last)
-
-
-def swap_halves(x: Tensor, dim: int) -> Tensor:
-    """Exchange what belongs to a state as it is with what belongs to its mirror image, the halves of ``dim``."""
-    return x.roll(x.shape[dim] // 2, dim)
+from breakout_a3c.learning.cached_layers import (
+    CachedOutputs,
+    ConvWeights,
+    cached_convolution,
+    cached_dense,
+    cached_symmetric_dense,
+    even_and_odd,
+)
+from breakout_a3c.learning.changed_pixels import changed_pixels_convolution
 
 
 class ConvTrunk(nn.Module):
@@ -44,7 +42,7 @@ class ConvTrunk(nn.Module):
         background: ``(84, 84)`` uint8, the screen that it sees as zero; None: the black one.
     """
 
-    _background: Tensor | None  # (1, 4, 84, 84)
+    _background: Tensor | None  # (84, 84, 4) uint8, the same in each frame
 
     def __init__(
         self,
@@ -57,7 +55,7 @@ class ConvTrunk(nn.Module):
         self._symmetric = symmetric
         self.register_buffer("_background", None, persistent=False)
         if background is not None:
-            self._background = repeated_screen(background)
+            self._background = background.unsqueeze(-1).repeat(1, 1, 4)
         copies = 2 if symmetric else 1
         in_channels, side = 4, 84
         self._convolutions: list[nn.Conv2d] = []
@@ -68,24 +66,52 @@ class ConvTrunk(nn.Module):
             self._convolutions.append(nn.Conv2d(in_channels, out_channels // copies, kernel, stride))
             in_channels, side = out_channels, (side - kernel) // stride + 1
         self.convolutions = nn.ModuleList(self._convolutions)
+        self._side = side  # of the last maps
         self.dense = nn.Linear(side * side * in_channels, num_features // copies)
         self.num_features = num_features
 
-    def forward(self, observations: Tensor) -> list[Tensor]:
+    def weights(self) -> ConvWeights:
+        """Return what the layers multiply by: made of the parameters, and good until these change."""
+        dense = self.dense.weight
+        parts = even_and_odd(dense.view(len(dense), self._side, self._side, -1)) if self._symmetric else (dense,)
+        return ConvWeights(self.convolution_weights(), parts)
+
+    def convolution_weights(self) -> list[tuple[Tensor, Tensor, tuple[int, int]]]:
+        """Return weight, bias and stride of each convolution, with the mirror images of its filters."""
+        convolutions = []
+        for i, convolution in enumerate(self._convolutions):
+            weight, bias = convolution.weight, convolution.bias
+            assert bias is not None
+            if self._symmetric:
+                mirrored = weight.flip(3) if i == 0 else weight.flip(3).roll(weight.shape[1] // 2, 1)
+                weight, bias = torch.cat((weight, mirrored)), torch.cat((bias, bias))
+            # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
+            weight = weight * (1 / 255) if i == 0 else weight
+            convolutions.append((weight, bias, (convolution.stride[0], convolution.stride[1])))
+        return convolutions
+
+    def forward(self, observations: Tensor, weights: ConvWeights | None = None) -> list[Tensor]:
         """Return each layer's output, the features ``(B, num_features)`` last.
 
         Args:
-            observations: ``(B, 84, 84, 4)`` uint8.
+            observations: ``(B, 84, 84, 4)`` uint8, or of floats.
+            weights: What ``weights`` returned, for more than one batch.
         """
-        x = self._pixels(observations)
-        outputs = []
-        for weight, bias, stride in self._filters():
-            x = functional.conv2d(x, weight, bias, stride).relu_()
-            outputs.append(x)
-        outputs.append(self.dense(self._dense_inputs(x)).relu_().view(len(x), -1))
-        return outputs
+        convolutions, dense = weights or self.weights()
+        outputs = [self._first_output(observations, *convolutions[0])]
+        for weight, bias, stride in convolutions[1:]:
+            outputs.append(functional.conv2d(outputs[-1], weight, bias, stride).relu_())
+        maps = outputs[-1].permute(0, 2, 3, 1)
+        if self._symmetric:
+            even, odd = (functional.linear(x, weight) for x, weight in zip(even_and_odd(maps), dense, strict=True))
+            features = torch.cat((even + odd, even - odd), dim=1) / 2 + self.dense.bias.repeat(2)
+        else:
+            features = self.dense(maps.flatten(1))
+        return [*outputs, features.relu_()]
 
-    def forward_from_cache(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def forward_from_cache(
+        self, observations: Tensor, outputs: list[Tensor], weights: ConvWeights | None = None
+    ) -> Tensor:
         """Return the features ``(B, num_features)`` that ``forward`` computed, differentiably.
 
         Exact as long as the parameters have not changed since.
@@ -93,37 +119,30 @@ class ConvTrunk(nn.Module):
         Args:
             observations: ``(B, 84, 84, 4)`` uint8, as given to ``forward``.
             outputs: What ``forward`` returned.
+            weights: What it multiplied by.
         """
-        x = self._pixels(observations)
-        for (weight, bias, stride), output in zip(self._filters(), outputs[:-1], strict=True):
+        convolutions = self.convolution_weights()
+        x = self._first_output(observations, *convolutions[0], outputs[0])
+        for (weight, bias, stride), output in zip(convolutions[1:], outputs[1:-1], strict=True):
             x = cached_convolution(x, weight, bias, output, stride)
-        output = outputs[-1].view(-1, self.dense.out_features)
-        return cached_dense(self._dense_inputs(x), self.dense.weight, self.dense.bias, output).view(len(x), -1)
-
-    def _pixels(self, observations: Tensor) -> Tensor:
-        pixels = observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)  # (B, 4, 84, 84)
-        return pixels if self._background is None else pixels.sub_(self._background)
-
-    def _filters(self) -> Iterator[tuple[Tensor, Tensor | None, tuple[int, ...]]]:
-        """Yield weight, bias and stride of each convolution."""
-        # 0..255 to 0..1 in the 4,096 weights rather than in 28,224 pixels for each observation.
-        for i, convolution in enumerate(self._convolutions):
-            weight, bias = convolution.weight, convolution.bias
-            assert bias is not None
-            if self._symmetric:
-                mirrored = weight.flip(3) if i == 0 else swap_halves(weight.flip(3), 1)
-                weight, bias = torch.cat((weight, mirrored)), torch.cat((bias, bias))
-            yield weight * (1 / 255) if i == 0 else weight, bias, convolution.stride
-
-    def _dense_inputs(self, x: Tensor) -> Tensor:
-        """View ``(B, C, H, W)`` that is channels-last as ``(B, H * W * C)``, or as ``(2 B, ...)`` with mirror images.
-
-        Each row is then followed by what it would be for the mirrored screen.
-        """
-        x = x.permute(0, 2, 3, 1)
+        maps = x.permute(0, 2, 3, 1)
         if self._symmetric:
-            x = torch.stack((x, swap_halves(x.flip(2), 3)), dim=1).flatten(0, 1)
-        return x.flatten(1)
+            assert weights is not None
+            return cached_symmetric_dense(maps, self.dense.weight, *weights.dense, self.dense.bias, outputs[-1])
+        return cached_dense(maps.flatten(1), self.dense.weight, self.dense.bias, outputs[-1])
+
+    def _first_output(
+        self, observations: Tensor, weight: Tensor, bias: Tensor, stride: tuple[int, int], cached: Tensor | None = None
+    ) -> Tensor:
+        """Return the first convolution's output, ``cached`` where acting computed it."""
+        if self._background is not None and observations.dtype == torch.uint8:
+            return changed_pixels_convolution(observations, self._background, weight, bias, cached)
+        pixels = observations.permute(0, 3, 1, 2).to(weight.dtype)  # (B, 4, 84, 84)
+        if self._background is not None:
+            pixels = pixels - self._background.permute(2, 0, 1)
+        if cached is not None:
+            return cached_convolution(pixels, weight, bias, cached, stride)
+        return functional.conv2d(pixels, weight, bias, stride).relu_()
 
 
 class DenseTrunk(nn.Module):
@@ -134,11 +153,16 @@ class DenseTrunk(nn.Module):
         self.dense = nn.Linear(num_inputs, num_features)
         self.num_features = num_features
 
-    def forward(self, observations: Tensor) -> list[Tensor]:
+    def weights(self) -> None:
+        """Return nothing: the layer multiplies by its parameters."""
+
+    def forward(self, observations: Tensor, weights: ConvWeights | None = None) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
         return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
 
-    def forward_from_cache(self, observations: Tensor, outputs: list[Tensor]) -> Tensor:
+    def forward_from_cache(
+        self, observations: Tensor, outputs: list[Tensor], weights: ConvWeights | None = None
+    ) -> Tensor:
         """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
         x = observations.to(self.dense.weight.dtype)
         return cached_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
@@ -236,15 +260,23 @@ class ActorCritic(nn.Module):
         logits, values, _ = self.act(observations)
         return logits, values
 
-    def act(self, observations: Tensor) -> tuple[Tensor, Tensor, CachedOutputs]:
+    def weights(self) -> list[ConvWeights | None]:
+        """Return what ``act`` makes of the parameters for each trunk, good until they change."""
+        return [trunk.weights() for trunk in self._trunks]
+
+    def act(
+        self, observations: Tensor, weights: Sequence[ConvWeights | None] | None = None
+    ) -> tuple[Tensor, Tensor, CachedOutputs]:
         """Return logits ``(B, A)``, values ``(B,)`` and, for ``forward_from_cache``, what each layer put out.
 
         Args:
             observations: ``(B, *observation)``.
+            weights: What ``weights`` returned, for more than one batch.
         """
-        outputs = [trunk(observations) for trunk in self._trunks]
+        weights = weights or self.weights()
+        outputs = [trunk(observations, each) for trunk, each in zip(self._trunks, weights, strict=True)]
         logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
-        return logits, values, CachedOutputs(list(itertools.chain(*outputs)), self.version)
+        return logits, values, CachedOutputs(list(itertools.chain(*outputs)), weights, self.version)
 
     def forward_from_cache(self, observations: Tensor, cached: CachedOutputs) -> tuple[Tensor, Tensor]:
         """Return the logits ``(B, A)`` and values ``(B,)`` that ``act`` returned, differentiably.
@@ -256,7 +288,7 @@ class ActorCritic(nn.Module):
         assert cached.version == self.version, f"parameters {self.version} did not make the cache of {cached.version}"
         depth = len(cached.layers) // len(self._trunks)
         features = [
-            trunk.forward_from_cache(observations, cached.layers[i * depth : (i + 1) * depth])
+            trunk.forward_from_cache(observations, cached.layers[i * depth : (i + 1) * depth], cached.weights[i])
             for i, trunk in enumerate(self._trunks)
         ]
         logits, values = self.heads(features[0], features[-1])

@@ -106,8 +106,9 @@ class RolloutCollector:
         noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)
         all_logits: list[Tensor] = []
         cached_outputs: list[CachedOutputs] = []
+        weights = network.weights()
         for t in range(length):
-            logits, self._values[t], cached = network.act(self._observations[t])
+            logits, self._values[t], cached = network.act(self._observations[t], weights)
             all_logits.append(logits)
             cached_outputs.append(cached)
             self._actions[t] = (logits + noise[t]).argmax(dim=1)
@@ -117,7 +118,7 @@ class RolloutCollector:
                 length = t + 1
                 break
         self._next_observations = self._observations[length]
-        _, bootstrap_values = network(self._next_observations)
+        _, bootstrap_values, _ = network.act(self._next_observations, weights)
         following = torch.cat((self._values[1:length], bootstrap_values.unsqueeze(0)))
         self._next_values[:length] += following * ~self._ended[:length]
         return Rollout(

@@ -14,11 +14,13 @@ from tests.learning.test_networks import ATARI, make_network, make_observations
 @pytest.mark.parametrize(
     ("network", "symmetric"), [("paper", False), ("paper", True), ("nature", False), ("nature", True), ("mlp", False)]
 )
+@pytest.mark.parametrize("background", [None, 90])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 def test_the_cache_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
-    network: Network, symmetric: bool, precision: torch.dtype
+    network: Network, symmetric: bool, precision: torch.dtype, background: int | None
 ) -> None:
-    made, observations = make_network(network, symmetric=symmetric), make_observations(network, 6)
+    screen = None if background is None or network == "mlp" else torch.full((84, 84), background, dtype=torch.uint8)
+    made, observations = make_network(network, symmetric=symmetric, background=screen), make_observations(network, 6)
     LocalParameters(made, precision)
     with torch.no_grad():
         parts = [made.act(part) for part in observations.split(2)]
@@ -41,7 +43,7 @@ def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Ne
     made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
     observations = make_observations(network, 5)
     logits, values, cached = made.act(observations)
-    detached = CachedOutputs([output.detach() for output in cached.layers], cached.version)
+    detached = CachedOutputs([output.detach() for output in cached.layers], cached.weights, cached.version)
     from_cache = made.forward_from_cache(observations, detached)
     torch.testing.assert_close(from_cache, (logits, values))
     policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
@@ -79,7 +81,7 @@ def test_steps_are_joined_layer_by_layer() -> None:
 
 
 def test_steps_of_different_parameters_are_not_joined() -> None:
-    steps = [CachedOutputs([torch.zeros(2, 4)], version) for version in (7, 7, 8)]
+    steps = [CachedOutputs([torch.zeros(2, 4)], [None], version) for version in (7, 7, 8)]
     with pytest.raises(AssertionError, match=r"parameters \[7, 8\] belong to no one network"):
         CachedOutputs.joined(steps)
 

@@ -19,10 +19,17 @@ ATARI = (84, 84, 4)
 MIRRORED_ACTIONS = {3: (0, 2, 1), 4: (0, 1, 3, 2)}
 
 
-def make_network(network: Network = "paper", num_actions: int = 3, symmetric: bool = False) -> ActorCritic:
+def make_network(
+    network: Network = "paper", num_actions: int = 3, symmetric: bool = False, background: Tensor | None = None
+) -> ActorCritic:
     torch.manual_seed(0)
-    mirrored_actions = MIRRORED_ACTIONS[num_actions] if symmetric else None
-    made = ActorCritic(network, (4,) if network == "mlp" else ATARI, num_actions, mirrored_actions=mirrored_actions)
+    made = ActorCritic(
+        network,
+        (4,) if network == "mlp" else ATARI,
+        num_actions,
+        mirrored_actions=MIRRORED_ACTIONS[num_actions] if symmetric else None,
+        background=background,
+    )
     for parameter in made.parameters():  # policies and biases that matter
         parameter.data.add_(0.02 * torch.randn_like(parameter))
     return made

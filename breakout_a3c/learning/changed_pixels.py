@@ -1,0 +1,202 @@
+"""The first convolution, over those pixels alone that differ from the background.
+
+A network that sees the game's usual screen as zero has little else to multiply: 2 to 20% of Breakout's pixels. The
+loops over them are compiled by numba (docs/notes/changed-pixels.md).
+
+A kernel is two strides wide, so that a pixel is a part of up to four outputs, two in each of two rows. Here it always
+has four, as the outputs get a border; and the two of a row lie side by side in memory, as do the weights for them.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from breakout_a3c.games.preprocessing import SIDE, STACK, Words, compiled
+from breakout_a3c.learning.vector_operations import LANES, add_products, add_products_to_rows
+
+KERNEL, STRIDE = 8, 4
+OUTPUTS = (SIDE - KERNEL) // STRIDE + 1  # along each side
+BORDERED = OUTPUTS + 2
+Floats = NDArray[np.float32]
+
+
+def in_pairs(weight: Tensor) -> Tensor:
+    """Lay out weights ``(F, 4, 8, 8)`` for pairs of outputs, ``(8, 4, 4, 2 F)`` float32.
+
+    By row of the kernel, column in a stride, and frame; last the filters of the left output, then of the right one,
+    in whose kernel the pixel is a stride further left.
+    """
+    filters = len(weight)
+    by_column = weight.float().permute(2, 3, 1, 0).reshape(KERNEL, 2, STRIDE, STACK, filters)
+    return by_column.flip(1).permute(0, 2, 3, 1, 4).reshape(KERNEL, STRIDE, STACK, 2 * filters)
+
+
+class ChangedPixelsConvolution(torch.autograd.Function):
+    """ReLU of a convolution of screens less the background; see ``changed_pixels_convolution``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor, bias: Tensor, observations: Tensor, background: Tensor, output: Tensor | None
+    ) -> Tensor:
+        """Return the output, ``(B, 20, 20, F)`` float32, which is ``output`` where acting computed it.
+
+        Args:
+            ctx: What ``backward`` needs.
+            weight: ``(8, 4, 4, 2 F)``, see ``in_pairs``.
+            bias: ``(F,)`` float32.
+            observations: ``(B, 84, 84, 4)`` uint8.
+            background: ``(84, 84, 4)`` uint8.
+            output: ``(B, 20, 20, F)`` float32, or None.
+        """
+        if output is None:
+            output = weight.new_empty(len(observations), OUTPUTS, OUTPUTS, len(bias))
+            convolve(as_words(observations), as_words(background), as_array(weight), as_array(bias), as_array(output))
+        ctx.save_for_backward(observations, background, output)
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of weight and bias."""
+        observations, background, output = ctx.saved_tensors
+        filters = output.shape[-1]
+        to_weight = gradient.new_zeros(KERNEL, STRIDE, STACK, 2 * filters)
+        to_bias = gradient.new_zeros(filters)
+        differentiate_convolution(
+            as_words(observations),
+            as_words(background),
+            as_array(gradient.contiguous()),
+            as_array(output),
+            as_array(to_weight),
+            as_array(to_bias),
+        )
+        return to_weight, to_bias, None, None, None
+
+
+def changed_pixels_convolution(
+    observations: Tensor, background: Tensor, weight: Tensor, bias: Tensor, output: Tensor | None = None
+) -> Tensor:
+    """Return the ReLU of a convolution of screens less the background, differentiable by weight and bias.
+
+    Args:
+        observations: ``(B, 84, 84, 4)`` uint8.
+        background: ``(84, 84, 4)`` uint8.
+        weight: ``(F, 4, 8, 8)``, F a multiple of 8, of a convolution by steps of 4.
+        bias: ``(F,)``.
+        output: What this returned for the same arguments; it is not computed again.
+
+    Returns:
+        ``(B, F, 20, 20)``, channels-last, of the weight's type.
+    """
+    assert weight.shape[1:] == (STACK, KERNEL, KERNEL) and 2 * len(weight) % LANES == 0, f"weights {weight.shape}"
+    assert observations.shape[1:] == background.shape == (SIDE, SIDE, STACK), f"screens {observations.shape}"
+    cached = None if output is None else output.permute(0, 2, 3, 1).float()
+    maps: Tensor = convolution(in_pairs(weight), bias.float(), observations.contiguous(), background, cached)
+    return maps.permute(0, 3, 1, 2).to(weight.dtype)
+
+
+# torch leaves Function.apply without types.
+convolution = cast(Callable[..., Tensor], ChangedPixelsConvolution.apply)
+
+
+def as_words(pixels: Tensor) -> Words:
+    """View the four frames of each pixel as one word: ``(..., 84, 84, 4)`` uint8 as ``(..., 84, 84)``."""
+    return pixels.numpy().view(np.uint32)[..., 0]
+
+
+def as_array(tensor: Tensor) -> Floats:
+    """View a tensor as an array."""
+    floats: Floats = tensor.detach().numpy()
+    return floats
+
+
+@compiled("UniTuple(f4, 4)(u4, u4)")
+def differences(pixel: np.uint32, zero: np.uint32) -> tuple[np.float32, ...]:
+    """Return by how much each frame of a pixel is brighter than that of another, -255 to 255."""
+    return (
+        np.float32(np.int32(pixel & 255) - np.int32(zero & 255)),
+        np.float32(np.int32(pixel >> 8 & 255) - np.int32(zero >> 8 & 255)),
+        np.float32(np.int32(pixel >> 16 & 255) - np.int32(zero >> 16 & 255)),
+        np.float32(np.int32(pixel >> 24) - np.int32(zero >> 24)),
+    )
+
+
+@compiled("void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[::1], f4[:,:,:,::1])")
+def convolve(observations: Words, background: Words, weight: Floats, bias: Floats, output: Floats) -> None:
+    """Write the ReLU of the convolution to ``output``.
+
+    Args:
+        observations: ``(B, 84, 84)``.
+        background: ``(84, 84)``.
+        weight: ``(8, 4, 4, 2 F)``.
+        bias: ``(F,)``.
+        output: ``(B, 20, 20, F)``.
+    """
+    filters = len(bias)
+    pair = 2 * filters
+    sums = np.empty((BORDERED, BORDERED, filters), np.float32)
+    for b in range(len(observations)):
+        for y in range(BORDERED):
+            for x in range(BORDERED):
+                for f in range(filters):
+                    sums[y, x, f] = bias[f]
+        for y in range(SIDE):
+            for x in range(SIDE):
+                if observations[b, y, x] != background[y, x]:
+                    factors = differences(observations[b, y, x], background[y, x])
+                    left = (y // STRIDE * BORDERED + x // STRIDE) * filters  # the upper pair of outputs
+                    place = (y % STRIDE * STRIDE + x % STRIDE) * STACK * pair  # the lower pair's weights
+                    for lane in range(0, pair, LANES):
+                        add_products(sums, left + BORDERED * filters + lane, weight, place + lane, pair, factors)
+                        upper = place + STRIDE * STRIDE * STACK * pair
+                        add_products(sums, left + lane, weight, upper + lane, pair, factors)
+        for y in range(OUTPUTS):
+            for x in range(OUTPUTS):
+                for f in range(filters):
+                    output[b, y, x, f] = max(sums[y + 1, x + 1, f], np.float32(0))
+
+
+@compiled("void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[::1])")
+def differentiate_convolution(
+    observations: Words,
+    background: Words,
+    gradient: Floats,
+    output: Floats,
+    to_weight: Floats,
+    to_bias: Floats,
+) -> None:
+    """Add the gradients of weight and bias to ``to_weight`` and ``to_bias``.
+
+    Args:
+        observations: ``(B, 84, 84)``.
+        background: ``(84, 84)``.
+        gradient: ``(B, 20, 20, F)``, of the output.
+        output: ``(B, 20, 20, F)``.
+        to_weight: ``(8, 4, 4, 2 F)``.
+        to_bias: ``(F,)``.
+    """
+    filters = len(to_bias)
+    pair = 2 * filters
+    bordered = np.zeros((BORDERED, BORDERED, filters), np.float32)
+    for b in range(len(observations)):
+        for y in range(OUTPUTS):
+            for x in range(OUTPUTS):
+                for f in range(filters):
+                    active = output[b, y, x, f] > 0
+                    bordered[y + 1, x + 1, f] = gradient[b, y, x, f] if active else np.float32(0)
+                for f in range(filters):
+                    to_bias[f] += bordered[y + 1, x + 1, f]
+        for y in range(SIDE):
+            for x in range(SIDE):
+                if observations[b, y, x] != background[y, x]:
+                    factors = differences(observations[b, y, x], background[y, x])
+                    left = (y // STRIDE * BORDERED + x // STRIDE) * filters
+                    place = (y % STRIDE * STRIDE + x % STRIDE) * STACK * pair
+                    for lane in range(0, pair, LANES):
+                        lower = left + BORDERED * filters + lane
+                        add_products_to_rows(to_weight, place + lane, pair, bordered, lower, factors)
+                        upper = place + STRIDE * STRIDE * STACK * pair
+                        add_products_to_rows(to_weight, upper + lane, pair, bordered, left + lane, factors)
