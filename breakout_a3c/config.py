@@ -35,6 +35,7 @@ OTHER_GAMES: dict[str, Any] = {
     "max_value_change": 0.5,
     "optimizer_eps": 3e-3,
     "second_chances": 0.0,
+    "sticky_games": 0.0,
     "symmetric": False,
 }
 MAX_TEXT = 100  # characters of a setting
@@ -172,6 +173,13 @@ class GameOptions(Options):
         0.75,
         "probability that a lost life is played again from a moment shortly before, in half of an actor-learner's "
         "training games, whose scores are not counted (docs/notes/second-chances.md; Mnih et al. 2016: 0)",
+        low=0,
+        high=0.95,
+    )
+    sticky_games: float = option(
+        0.5,
+        "part of an actor-learner's training games whose actions stick (0.25) from the middle of the run on, so that "
+        "the agent bears it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
         low=0,
         high=0.95,
     )
@@ -493,8 +501,9 @@ class TrainConfig:
             raise UserError(
                 f"late_starts are counted in Breakout's points, and the game is {game}: leave out --late-starts."
             )
-        if self.game.second_chances and game == CARTPOLE:
-            raise UserError("second_chances are for Atari games: leave out --second-chances for cartpole.")
+        for name in ("second_chances", "sticky_games"):
+            if getattr(self.game, name) and game == CARTPOLE:
+                raise UserError(f"{name} are for Atari games: leave out --{name.replace('_', '-')} for cartpole.")
         if self.optimizer.name == "adam" and self.optimizer.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
@@ -502,7 +511,7 @@ class TrainConfig:
         """Return the settings that do nothing beside the others, with the option that they are for."""
         found = {} if self.optimizer.name == "adam" else {"adam_beta1": "--optimizer adam"}
         if self.learners.envs == 1:
-            found |= {"second_chances": "several games, --envs 2 or more"}
+            found |= dict.fromkeys(("second_chances", "sticky_games"), "several games, --envs 2 or more")
         if self.game.name == CARTPOLE:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         return found

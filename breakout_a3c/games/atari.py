@@ -116,7 +116,10 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     ) -> None:
         # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
         self.ale = ale_py.ALEInterface()
-        self.ale.setFloat("repeat_action_probability", sticky)
+        # Actions stick here, as the emulator's state does not tell which one it last took: its own never do.
+        self.ale.setFloat("repeat_action_probability", 0.0)
+        self.sticky = sticky
+        self._last_action = Action.NOOP
         self.name = game
         self._rom = rom_path(game)
         self._load(seed)
@@ -130,7 +133,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self.render_mode = render_mode
         self._frame_skip = frame_skip
         self._max_noops = max_noops
-        self._fire_frames = fire_frames(sticky) if auto_fire and Action.FIRE in minimal else 0
+        self._fires = auto_fire and Action.FIRE in minimal
         self._refill_on_life_loss = refill_on_life_loss
         self._max_episode_frames = max_episode_frames
         self._preprocessor = FramePreprocessor(self.ale)
@@ -161,6 +164,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             STARTS[key] = self.ale.cloneState()
             self.ale.restoreState(before)  # each emulator's random numbers go on as if it had restored the start
         self.ale.restoreState(STARTS[key])
+        self._last_action = Action.NOOP
         self.ale.act(Action.NOOP)  # draws the screen, which is no part of the state
 
     def _load(self, seed: int | None) -> None:
@@ -175,7 +179,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         reward = self._act(self.actions[action])
         terminated = self.ale.game_over(with_truncation=False)
         life_lost = self.ale.lives() < lives
-        if life_lost and self._fire_frames and not terminated:
+        if life_lost and self._fires and not terminated:
             reward += self._serve()
             self._preprocessor.see(LAST)
         if life_lost and self._refill_on_life_loss:
@@ -188,9 +192,10 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     def _act(self, action: Action) -> float:
         """Play one step's frames, keep the last two screens, and return the sum of their rewards."""
         ale = self.ale
+        emulate = self._act_or_repeat if self.sticky else ale.act
         reward = 0.0
         for frames_left in range(self._frame_skip - 1, -1, -1):
-            reward += ale.act(action)
+            reward += emulate(action)
             if ale.game_over(with_truncation=False):
                 break
             if frames_left == 1:
@@ -201,7 +206,15 @@ class AtariGame(gymnasium.Env[Bytes, int]):
 
     def _serve(self) -> float:
         """Press FIRE for a new life, if that is wanted, and return the reward of these frames."""
-        return float(sum(self.ale.act(Action.FIRE) for _ in range(self._fire_frames)))
+        frames = fire_frames(self.sticky) if self._fires else 0
+        return float(sum(self._act_or_repeat(Action.FIRE) for _ in range(frames)))
+
+    def _act_or_repeat(self, action: Action) -> int:
+        """Emulate a frame with ``action``, or with the last one where it sticks (Machado et al. 2018, section 5.2)."""
+        if not self.sticky or self.np_random.random() >= self.sticky:
+            self._last_action = action
+        reward: int = self.ale.act(self._last_action)
+        return reward
 
     def _begin_stack(self) -> None:
         self._preprocessor.see(LAST)
@@ -218,21 +231,19 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         """Return where this game stands between two steps.
 
         Args:
-            include_rng: With the emulator's random numbers, which make actions stick.
+            include_rng: With the emulator's random numbers.
         """
         return {
             "emulator": np.frombuffer(self.ale.cloneState(include_rng=include_rng).serialize(), np.uint8),
+            "last_action": np.array([self._last_action.value]),
             "observation": self._preprocessor.observation(),
             "random": random_state(self),
         }
 
     def restore(self, state: GameState) -> Bytes:
-        """Go on from ``state``, of the same game; return the observation to act on.
-
-        Exact, but for sticky actions: the emulator's state does not tell which action it last took, and the
-        first one may repeat another.
-        """
+        """Go on exactly from ``state``, of the same game; return the observation to act on."""
         self.ale.restoreState(ale_py.ALEState(state["emulator"].tobytes()))
+        self._last_action = Action(int(state["last_action"][0])) if "last_action" in state else Action.NOOP
         self._preprocessor.restore(state["observation"])
         restore_random_state(self, state["random"])
         return self._preprocessor.observation()

@@ -16,6 +16,7 @@ from breakout_a3c.games.second_chances import SecondChances
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
 
 MAX_COUNT = 2**53  # exact as a float, too
+STICKY = 0.25  # the probability of Machado et al. 2018
 SECOND_CHANCES = "second_chances/"  # in the names of a state
 
 
@@ -56,6 +57,9 @@ class GameBatch:
         self._lengths = [0] * len(environments)
         self._rewarded_at = [0] * len(environments)  # the length of each game at its last reward
         self._began_late = [False] * len(environments)
+        self._sticky_games = int(config.game.sticky_games * len(environments))  # the first ones, once they begin to be
+        self._sticky = [False] * len(environments)
+        self.begin_sticky_games = False  # whether those games whose actions are to stick at some time begin now
         self._finished: list[FinishedGame] = []
         late = config.experiments.late_starts
         self._late_starts = LateStarts(late, len(environments), seed) if late else None
@@ -146,15 +150,18 @@ class GameBatch:
             ended[index] = not game_over
 
     def _finish(self, index: int, truncated: bool) -> None:
-        """Count a game that ended, unless it began late or is one of those with second chances."""
+        """Count a game that ended, unless it began late, had sticky actions, or is one of those with second chances."""
         if self._second_chances and index < len(self._second_chances):
             self._second_chances.forget(index)
-        elif not self._began_late[index]:
+        elif not self._began_late[index] and not self._sticky[index]:
             self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
 
     def _begin(self, index: int) -> NDArray[Any]:
         """Begin a game; return its first observation."""
         environment = self._environments[index]
+        if self.begin_sticky_games and index < self._sticky_games and not self._sticky[index]:
+            self._sticky[index] = True
+            cast(AtariGame, environment).sticky = STICKY
         observation, _ = environment.reset()
         moment = self._late_starts.draw(index) if self._late_starts else None
         self._began_late[index] = moment is not None
@@ -180,6 +187,7 @@ class GameBatch:
             "lengths": np.array(self._lengths),
             "rewarded_at": np.array(self._rewarded_at),
             "began_late": np.array(self._began_late),
+            "sticky": np.array(self._sticky),
         }
         for index, environment in enumerate(self._environments):
             state |= {f"{index}/{name}": values for name, values in environment.state().items()}
@@ -199,6 +207,10 @@ class GameBatch:
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
         self._rewarded_at = state.get("rewarded_at", lengths).tolist()
         self._began_late = state.get("began_late", np.zeros(len(self), np.bool_)).tolist()
+        self._sticky = state.get("sticky", np.zeros(len(self), np.bool_)).tolist()
+        for environment, sticky in zip(self._environments, self._sticky, strict=True):
+            if sticky:
+                cast(AtariGame, environment).sticky = STICKY
         observations = [
             environment.restore(part_of(state, f"{index}/")) for index, environment in enumerate(self._environments)
         ]

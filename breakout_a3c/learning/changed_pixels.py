@@ -91,7 +91,8 @@ def changed_pixels_convolution(
     Returns:
         ``(B, F, 20, 20)``, channels-last, of the weight's type.
     """
-    assert weight.shape[1:] == (STACK, KERNEL, KERNEL) and 2 * len(weight) % LANES == 0, f"weights {weight.shape}"
+    assert weight.shape[1:] == (STACK, KERNEL, KERNEL), f"weights {weight.shape}"
+    assert 2 * len(weight) % LANES == 0, f"weights {weight.shape}"
     assert observations.shape[1:] == background.shape == (SIDE, SIDE, STACK), f"screens {observations.shape}"
     cached = None if output is None else output.permute(0, 2, 3, 1).float()
     maps: Tensor = convolution(in_pairs(weight), bias.float(), observations.contiguous(), background, cached)

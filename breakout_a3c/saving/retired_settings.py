@@ -15,6 +15,7 @@ ADDED_LATER = {
     "warmup_updates": 0,
     "background": "black",
     "second_chances": 0.0,
+    "sticky_games": 0.0,
 }
 
 

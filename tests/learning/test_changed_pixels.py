@@ -45,7 +45,8 @@ def test_it_is_the_convolution_of_all_pixels_with_its_gradients(filters: int, ch
     assert torch.equal(cached, ours)
     expected_gradients = torch.autograd.grad(expected, (weight, bias), gradient)
     for output in (ours, cached):
-        for given, wanted in zip(torch.autograd.grad(output, (weight, bias), gradient), expected_gradients, strict=True):
+        gradients = torch.autograd.grad(output, (weight, bias), gradient)
+        for given, wanted in zip(gradients, expected_gradients, strict=True):
             torch.testing.assert_close(given, wanted, atol=1e-5 * max(1.0, float(wanted.abs().max())), rtol=0)
 
 
