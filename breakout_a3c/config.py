@@ -512,6 +512,8 @@ class TrainConfig:
         found = {} if self.optimizer.name == "adam" else {"adam_beta1": "--optimizer adam"}
         if self.learners.envs == 1:
             found |= dict.fromkeys(("second_chances", "sticky_games"), "several games, --envs 2 or more")
+        if self.game.sticky:
+            found |= {"sticky_games": "--sticky 0"}
         if self.game.name == CARTPOLE:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         return found

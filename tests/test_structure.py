@@ -13,8 +13,8 @@ ORDER = {
     "": ["errors", "dependencies", "config", "presets", "command_line", "launch"],
     "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
-        "names", "preprocessing", "state", "atari", "cartpole", "make", "seeds", "late_starts", "second_chances",
-        "learner_view", "batch",
+        "names", "preprocessing", "state", "emulators", "atari", "preload", "cartpole", "make", "seeds", "late_starts",
+        "second_chances", "learner_view", "batch",
     ],
     "learning": [
         "cached_layers", "vector_operations", "changed_pixels", "networks", "advantages", "losses", "local_parameters",

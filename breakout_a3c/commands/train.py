@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,10 @@ from breakout_a3c.command_line import (
     given_settings,
     with_options,
 )
-from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
+from breakout_a3c.config import CARTPOLE, CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
-from breakout_a3c.processes.start import process_context
+from breakout_a3c.processes.start import Context, process_context
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.retired_settings import RENAMED
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # imports torch, which --help need not wait for
 DEFAULT_PRESET = "breakout"
 NEWEST = object()  # of --resume without a checkpoint
 PRELOAD = ("breakout_a3c.learning.actor_learner", "breakout_a3c.playing.evaluation")  # what its children run
+PRELOAD_EMULATORS = "breakout_a3c.games.preload"
 
 
 def parse_options() -> argparse.Namespace:
@@ -194,6 +196,14 @@ def as_option(name: str, value: str | bool) -> str:
     return f"{option} {value}"
 
 
+def start_context(config: TrainConfig) -> Context:
+    """Return what starts the training's processes, with emulators for an actor-learner."""
+    if config.game.name == CARTPOLE:
+        return process_context(config.upkeep.start_method, PRELOAD)
+    os.environ["FORKSERVER_EMULATORS"] = f"{config.game.name} {config.learners.envs}"
+    return process_context(config.upkeep.start_method, (*PRELOAD, PRELOAD_EMULATORS))
+
+
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
@@ -208,12 +218,12 @@ def main() -> int:
         from breakout_a3c.training.plan import resumed_play_states
 
         require_resources(plan.config, resumed_play_states(plan).values())
-        context = process_context(plan.config.upkeep.start_method, PRELOAD)
+        context = start_context(plan.config)
     else:
         config = new_config(options)
         require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
-        context = process_context(config.upkeep.start_method, PRELOAD)
+        context = start_context(config)
         plan = new_plan(config, options)
 
     from breakout_a3c.training.trainer import Trainer

@@ -1,16 +1,16 @@
 """Atari games as gymnasium environments: raw rewards, raw game ends.
 
 Facts about the emulator that shape this file: Breakout serves a ball only on FIRE, so a policy that
-never fires stalls. After 65,535 frames it serves none at all. An unseeded emulator seeds itself with the
-time in seconds, so that games which start together are the same game.
+never fires stalls. After 65,535 frames it serves none at all. The emulator's own random numbers serve its
+sticky actions alone, and are not used.
 """
 
 import atexit
 import functools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import ale_py
@@ -21,19 +21,17 @@ from ale_py import Action
 from gymnasium.spaces import Box, Discrete
 
 from breakout_a3c.config import MIRRORED_GAMES, Actions
-from breakout_a3c.games.names import rom_path
+from breakout_a3c.games.emulators import take_emulator
 from breakout_a3c.games.preprocessing import LAST, PREVIOUS, SIDE, STACK, Bytes, FramePreprocessor
 from breakout_a3c.games.state import GameState, random_state, restore_random_state
-
-ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner for each game
 
 cv2.setNumThreads(0)  # a pool of threads for an 84x84 picture costs more than it gives
 
 # FIRE stands for "stay": it does nothing while the ball flies, and without NOOP no policy can stall.
 REDUCED_ACTIONS = {"breakout": (Action.FIRE, Action.RIGHT, Action.LEFT)}
 MIRROR = {"LEFT": "RIGHT", "RIGHT": "LEFT"}  # words in the names of actions, such as UPLEFT
-# Of a ROM's games after 1, 2, ... frames, the last one left out; see AtariGame._start_after.
-STARTS: dict[tuple[Path, int], ale_py.ALEState] = {}
+# A game's states after 0, 1, 2, ... frames of NOOP; see AtariGame._start_after.
+STARTS: dict[str, list[ale_py.ALEState]] = defaultdict(list)
 
 atexit.register(STARTS.clear)  # or the emulator's binding lists what it calls leaked, on stderr
 
@@ -114,15 +112,12 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         max_episode_frames: int = 108_000,
         render_mode: str | None = "rgb_array",
     ) -> None:
-        # Not ale_py.AtariEnv: it loads the ROM once unseeded and again for a seed, 100 ms each time.
-        self.ale = ale_py.ALEInterface()
-        # Actions stick here, as the emulator's state does not tell which one it last took: its own never do.
-        self.ale.setFloat("repeat_action_probability", 0.0)
+        self.ale = take_emulator(game)
+        self.name = game
+        # Actions stick here, as the emulator's state does not tell which one it last took.
         self.sticky = sticky
         self._last_action = Action.NOOP
-        self.name = game
-        self._rom = rom_path(game)
-        self._load(seed)
+        self._seed(seed)
         minimal = tuple(self.ale.getMinimalActionSet())
         reduced = REDUCED_ACTIONS.get(game, minimal)
         self.actions = list(reduced if actions == "reduced" else minimal)
@@ -141,7 +136,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Bytes, dict[str, Any]]:
         """Start a new game, after its no-op frames and the first FIRE."""
         if seed is not None:
-            self._load(seed)
+            self._seed(seed)
         if self._max_noops:
             self._start_after(int(self.np_random.integers(1, self._max_noops + 1)))
         else:
@@ -153,25 +148,25 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     def _start_after(self, noops: int) -> None:
         """Start a game with so many frames of NOOP; what was emulated once is restored.
 
-        A start costs 5 ms, and a beginner's games are short: restored, they cost 30 us.
+        A start costs 5 ms, and a beginner's games are short: restored, it costs 30 us.
         """
-        key = (self._rom, noops)
-        if key not in STARTS:
-            before = self.ale.cloneState(include_rng=True)
+        starts = STARTS[self.name]
+        if not starts:
             self.ale.reset_game()
-            for _ in range(noops - 1):
-                self.ale.act(Action.NOOP)
-            STARTS[key] = self.ale.cloneState()
-            self.ale.restoreState(before)  # each emulator's random numbers go on as if it had restored the start
-        self.ale.restoreState(STARTS[key])
+            starts.append(self.ale.cloneState())
+        elif len(starts) < noops:
+            self.ale.restoreState(starts[-1])
+        while len(starts) < noops:
+            self.ale.act(Action.NOOP)
+            starts.append(self.ale.cloneState())
+        self.ale.restoreState(starts[noops - 1])
         self._last_action = Action.NOOP
         self.ale.act(Action.NOOP)  # draws the screen, which is no part of the state
 
-    def _load(self, seed: int | None) -> None:
-        """Seed the random numbers here and in the emulator, which reads its seed with the ROM."""
+    def _seed(self, seed: int | None) -> None:
+        """Begin new random numbers."""
         super().reset(seed=seed)
-        self.ale.setInt("random_seed", int(self.np_random.integers(2**31)))
-        self.ale.loadROM(self._rom)
+        self.np_random.integers(2**31)  # once the emulator's own seed: the games of a seed stay what they were
 
     def step(self, action: int) -> tuple[Bytes, float, bool, bool, dict[str, Any]]:
         """Repeat ``action`` for ``frame_skip`` frames."""
@@ -227,14 +222,10 @@ class AtariGame(gymnasium.Env[Bytes, int]):
             "frames": self.ale.getEpisodeFrameNumber(),
         }
 
-    def state(self, include_rng: bool = True) -> GameState:
-        """Return where this game stands between two steps.
-
-        Args:
-            include_rng: With the emulator's random numbers.
-        """
+    def state(self) -> GameState:
+        """Return where this game stands between two steps."""
         return {
-            "emulator": np.frombuffer(self.ale.cloneState(include_rng=include_rng).serialize(), np.uint8),
+            "emulator": np.frombuffer(self.ale.cloneState().serialize(), np.uint8),
             "last_action": np.array([self._last_action.value]),
             "observation": self._preprocessor.observation(),
             "random": random_state(self),

@@ -13,11 +13,11 @@ from breakout_a3c.games.late_starts import LateStarts, Moment
 from breakout_a3c.games.learner_view import learner_view
 from breakout_a3c.games.make import Game
 from breakout_a3c.games.second_chances import SecondChances
-from breakout_a3c.games.state import GameState, random_state, restore_random_state
+from breakout_a3c.games.state import GameState, part_of, random_state, restore_random_state, with_prefix
 
 MAX_COUNT = 2**53  # exact as a float, too
 STICKY = 0.25  # the probability of Machado et al. 2018
-SECOND_CHANCES = "second_chances/"  # in the names of a state
+SECOND_CHANCES, LATE_STARTS = "second_chances/", "late_starts/"  # in the names of a state
 
 
 class FinishedGame(NamedTuple):
@@ -43,7 +43,7 @@ class GameBatch:
     Raw scores are counted here, below the learner's view of rewards and lost lives.
 
     Args:
-        config: The learner's view of a step, the games that begin late, and those that have second chances.
+        config: The learner's view of a step, and which games begin late, have second chances or sticky actions.
         environments: The games, each with a seed of its own.
         threads: How many of them are played at the same time; the emulator leaves Python's lock alone.
         seed: Of the choice of games that begin late, and of lives that are played again.
@@ -57,9 +57,9 @@ class GameBatch:
         self._lengths = [0] * len(environments)
         self._rewarded_at = [0] * len(environments)  # the length of each game at its last reward
         self._began_late = [False] * len(environments)
-        self._sticky_games = int(config.game.sticky_games * len(environments))  # the first ones, once they begin to be
-        self._sticky = [False] * len(environments)
-        self.begin_sticky_games = False  # whether those games whose actions are to stick at some time begin now
+        self._sticky_games = 0 if config.game.sticky else int(config.game.sticky_games * len(environments))
+        self._sticky = [False] * len(environments)  # of the first ones, those that have begun as sticky games
+        self.begin_sticky_games = False  # whether the next starts of the first ones are sticky games
         self._finished: list[FinishedGame] = []
         late = config.experiments.late_starts
         self._late_starts = LateStarts(late, len(environments), seed) if late else None
@@ -160,8 +160,7 @@ class GameBatch:
         """Begin a game; return its first observation."""
         environment = self._environments[index]
         if self.begin_sticky_games and index < self._sticky_games and not self._sticky[index]:
-            self._sticky[index] = True
-            cast(AtariGame, environment).sticky = STICKY
+            self._make_sticky(index)
         observation, _ = environment.reset()
         moment = self._late_starts.draw(index) if self._late_starts else None
         self._began_late[index] = moment is not None
@@ -169,6 +168,11 @@ class GameBatch:
             return self._go_on_from(index, moment)
         self._returns[index], self._lengths[index], self._rewarded_at[index] = 0.0, 0, 0
         return observation
+
+    def _make_sticky(self, index: int) -> None:
+        """Let actions stick in game ``index``, and in those after it."""
+        self._sticky[index] = True
+        cast(AtariGame, self._environments[index]).sticky = STICKY
 
     def _go_on_from(self, index: int, moment: Moment) -> NDArray[Any]:
         """Put game ``index`` where a game stood; return the observation to act on."""
@@ -190,9 +194,11 @@ class GameBatch:
             "sticky": np.array(self._sticky),
         }
         for index, environment in enumerate(self._environments):
-            state |= {f"{index}/{name}": values for name, values in environment.state().items()}
+            state |= with_prefix(f"{index}/", environment.state())
+        if self._late_starts:
+            state |= with_prefix(LATE_STARTS, self._late_starts.state())
         if self._second_chances:
-            state |= {f"{SECOND_CHANCES}{name}": values for name, values in self._second_chances.state().items()}
+            state |= with_prefix(SECOND_CHANCES, self._second_chances.state())
         return state
 
     def restore(self, state: GameState) -> NDArray[Any]:
@@ -207,13 +213,15 @@ class GameBatch:
         self._returns, self._lengths = returns.tolist(), lengths.tolist()
         self._rewarded_at = state.get("rewarded_at", lengths).tolist()
         self._began_late = state.get("began_late", np.zeros(len(self), np.bool_)).tolist()
-        self._sticky = state.get("sticky", np.zeros(len(self), np.bool_)).tolist()
-        for environment, sticky in zip(self._environments, self._sticky, strict=True):
-            if sticky:
-                cast(AtariGame, environment).sticky = STICKY
+        sticky = state.get("sticky", np.zeros(len(self), np.bool_)).tolist()
+        for index in range(self._sticky_games):
+            if sticky[index]:
+                self._make_sticky(index)
         observations = [
             environment.restore(part_of(state, f"{index}/")) for index, environment in enumerate(self._environments)
         ]
+        if self._late_starts and (remembered := part_of(state, LATE_STARTS)):
+            self._late_starts.restore(remembered, self._environments[0].state())
         if self._second_chances and (remembered := part_of(state, SECOND_CHANCES)):
             self._second_chances.restore(remembered, cast(Sequence[AtariGame], self._environments))
         return np.stack(observations)
@@ -222,8 +230,3 @@ class GameBatch:
         """Return the games that ended since the last call."""
         finished, self._finished = self._finished, []
         return finished
-
-
-def part_of(state: GameState, prefix: str) -> GameState:
-    """Return the arrays whose names begin with ``prefix``, without it."""
-    return {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}

@@ -65,10 +65,12 @@ class FramePreprocessor:
         self._gray: Bytes = np.zeros((2, *shape), np.uint8)
         self._stale: Flags = np.ones((2, bands), np.bool_)
         seen: Bytes = np.zeros((2, *shape), np.uint8)
-        # Views for each of the two screens, made once.
+        # Views for each of the two screens, by bands and rows, made once.
+        screen, seen, gray = (
+            each.reshape(-1, bands, height // bands, self._width) for each in (self._screen, seen, self._gray)
+        )
         self._update_arguments = [
-            (self._screen.reshape(shape), seen[i], self._stale[i], self._gray_of_colour, self._gray[i], self._changed)
-            for i in (PREVIOUS, LAST)
+            (screen[0], seen[i], self._stale[i], self._gray_of_colour, gray[i], self._changed) for i in (PREVIOUS, LAST)
         ]
         self._pixels: Bytes = np.empty(shape, np.uint8)
         self._shrunk: Bytes = np.empty((SIDE, SIDE), np.uint8)
@@ -128,37 +130,39 @@ def compiled(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-@compiled("b1(u1[:,::1], u1[:,::1], b1[::1], i2[::1], u1[:,::1], b1[::1])")
+@compiled("b1(u1[:,:,::1], u1[:,:,::1], b1[::1], i2[::1], u1[:,:,::1], b1[::1])")
 def update_gray(
     screen: Bytes, seen: Bytes, stale: Flags, gray_of_colour: NDArray[np.int16], gray: Bytes, changed: Flags
 ) -> bool:
-    """Turn those bands of ``screen`` to gray that differ from ``seen``, and flag them as changed.
+    """Turn those rows of ``screen`` to gray that differ from ``seen``, and flag their bands as changed.
 
     Args:
-        screen: ``(bands, pixels)`` palette indices.
+        screen: ``(bands, rows, pixels)`` palette indices.
         seen: What ``gray`` was made from; it becomes a copy of ``screen``.
         stale: Bands to turn to gray in any case.
         gray_of_colour: ``(256,)``.
-        gray: ``(bands, pixels)``, written where changed.
+        gray: ``(bands, rows, pixels)``, written where changed.
         changed: ``(bands,)``, set where changed.
 
     Returns:
         False as soon as a colour is unknown; call it again when the colour has been learned.
     """
-    for band in range(len(screen)):
-        difference = np.uint8(0)
-        for pixel in range(screen.shape[1]):
-            difference |= screen[band, pixel] ^ seen[band, pixel]
-        if difference or stale[band]:
-            stale[band] = changed[band] = True
-            for pixel in range(screen.shape[1]):
-                colour = screen[band, pixel]
-                value = gray_of_colour[colour]
-                if value == UNKNOWN:
-                    return False
-                seen[band, pixel] = colour
-                gray[band, pixel] = value
-            stale[band] = False
+    bands, rows, pixels = screen.shape
+    for band in range(bands):
+        for row in range(rows):
+            difference = np.uint8(0)
+            for pixel in range(pixels):
+                difference |= screen[band, row, pixel] ^ seen[band, row, pixel]
+            if difference or stale[band]:
+                changed[band] = True
+                for pixel in range(pixels):
+                    colour = screen[band, row, pixel]
+                    value = gray_of_colour[colour]
+                    if value == UNKNOWN:
+                        return False
+                    seen[band, row, pixel] = colour
+                    gray[band, row, pixel] = value
+        stale[band] = False
     return True
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from breakout_a3c.games.atari import AtariGame
-from breakout_a3c.games.late_starts import Moment
-from breakout_a3c.games.state import GameState, pack, random_state, restore_random_state, unpack
+from breakout_a3c.games.late_starts import Moment, packed_moments, unpacked_moments
+from breakout_a3c.games.state import GameState, part_of, random_state, restore_random_state, with_prefix
 
 SHARE = 0.5  # of the games that are played at once
 STEPS_BETWEEN = 10  # two moments, in agent steps
@@ -44,7 +44,7 @@ class SecondChances:
         self._steps[index] += 1
         if self._steps[index] == STEPS_BETWEEN:
             self._steps[index] = 0
-            self._moments[index].append(Moment(episode_return, episode_length, environment.state(include_rng=False)))
+            self._moments[index].append(Moment(episode_return, episode_length, environment.state()))
 
     def draw(self, index: int) -> Moment | None:
         """Return where game ``index``, which has lost a life, is to go on; None: with its next life.
@@ -70,10 +70,7 @@ class SecondChances:
         """Return what it remembers, compressed."""
         state = {"random": random_state(self), "steps": np.array(self._steps)}
         for index, moments in enumerate(self._moments):
-            for number, moment in enumerate(moments):
-                prefix = f"{index}/{number}/"
-                state[f"{prefix}score"] = np.array([moment.episode_return, moment.episode_length])
-                state |= {f"{prefix}{name}": pack(values) for name, values in moment.state.items()}
+            state |= with_prefix(f"{index}/", packed_moments(moments))
         return state
 
     def restore(self, state: GameState, environments: Sequence[AtariGame]) -> None:
@@ -93,10 +90,4 @@ class SecondChances:
         self._steps = steps
         for index, moments in enumerate(self._moments):
             moments.clear()
-            like = environments[index].state(include_rng=False)
-            for number in range(MOMENTS):
-                prefix = f"{index}/{number}/"
-                if f"{prefix}score" in state:
-                    episode_return, episode_length = state[f"{prefix}score"]
-                    unpacked = {name: unpack(state[prefix + name], like[name]) for name in like}
-                    moments.append(Moment(float(episode_return), int(episode_length), unpacked))
+            moments.extend(unpacked_moments(part_of(state, f"{index}/"), MOMENTS, environments[index].state()))

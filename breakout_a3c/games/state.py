@@ -52,3 +52,13 @@ def unpack(packed: Bytes, like: NDArray[Any]) -> NDArray[Any]:
     if unzip.unconsumed_tail:
         raise ValueError("packed bytes are too many")
     return values.copy() if like.ndim == 1 else values.reshape(like.shape).copy()
+
+
+def with_prefix(prefix: str, state: GameState) -> GameState:
+    """Return the arrays under names that begin with ``prefix``."""
+    return {f"{prefix}{name}": values for name, values in state.items()}
+
+
+def part_of(state: GameState, prefix: str) -> GameState:
+    """Return the arrays whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}

@@ -125,6 +125,16 @@ def differences(pixel: np.uint32, zero: np.uint32) -> tuple[np.float32, ...]:
     )
 
 
+@compiled("UniTuple(i8, 4)(i8, i8, i8)")
+def places_of(y: int, x: int, filters: int) -> tuple[int, int, int, int]:
+    """Return where a pixel's upper and lower pair of outputs begin, and the weights for each, in the flat arrays."""
+    upper = (y // STRIDE * BORDERED + x // STRIDE) * filters
+    lower = upper + BORDERED * filters
+    for_lower = (y % STRIDE * STRIDE + x % STRIDE) * STACK * 2 * filters
+    for_upper = for_lower + STRIDE * STRIDE * STACK * 2 * filters
+    return upper, lower, for_upper, for_lower
+
+
 @compiled("void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[::1], f4[:,:,:,::1])")
 def convolve(observations: Words, background: Words, weight: Floats, bias: Floats, output: Floats) -> None:
     """Write the ReLU of the convolution to ``output``.
@@ -148,12 +158,10 @@ def convolve(observations: Words, background: Words, weight: Floats, bias: Float
             for x in range(SIDE):
                 if observations[b, y, x] != background[y, x]:
                     factors = differences(observations[b, y, x], background[y, x])
-                    left = (y // STRIDE * BORDERED + x // STRIDE) * filters  # the upper pair of outputs
-                    place = (y % STRIDE * STRIDE + x % STRIDE) * STACK * pair  # the lower pair's weights
+                    upper, lower, for_upper, for_lower = places_of(y, x, filters)
                     for lane in range(0, pair, LANES):
-                        add_products(sums, left + BORDERED * filters + lane, weight, place + lane, pair, factors)
-                        upper = place + STRIDE * STRIDE * STACK * pair
-                        add_products(sums, left + lane, weight, upper + lane, pair, factors)
+                        add_products(sums, upper + lane, weight, for_upper + lane, pair, factors)
+                        add_products(sums, lower + lane, weight, for_lower + lane, pair, factors)
         for y in range(OUTPUTS):
             for x in range(OUTPUTS):
                 for f in range(filters):
@@ -194,10 +202,7 @@ def differentiate_convolution(
             for x in range(SIDE):
                 if observations[b, y, x] != background[y, x]:
                     factors = differences(observations[b, y, x], background[y, x])
-                    left = (y // STRIDE * BORDERED + x // STRIDE) * filters
-                    place = (y % STRIDE * STRIDE + x % STRIDE) * STACK * pair
+                    upper, lower, for_upper, for_lower = places_of(y, x, filters)
                     for lane in range(0, pair, LANES):
-                        lower = left + BORDERED * filters + lane
-                        add_products_to_rows(to_weight, place + lane, pair, bordered, lower, factors)
-                        upper = place + STRIDE * STRIDE * STACK * pair
-                        add_products_to_rows(to_weight, upper + lane, pair, bordered, left + lane, factors)
+                        add_products_to_rows(to_weight, for_upper + lane, pair, bordered, upper + lane, factors)
+                        add_products_to_rows(to_weight, for_lower + lane, pair, bordered, lower + lane, factors)

@@ -1,5 +1,6 @@
 """Atari games against gymnasium's own preprocessing, and the rules of lives, ends and seeds."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -268,7 +269,7 @@ def test_a_sticky_game_does_not_depend_on_the_games_played_before_it(monkeypatch
         game.reset()
         return [game.step(step % 3)[1:] for step in range(200)]
 
-    monkeypatch.setattr(atari, "STARTS", {})
+    monkeypatch.setattr(atari, "STARTS", defaultdict(list))
     assert play() == play(), "the second one restores the start that the first one emulated"
 
 

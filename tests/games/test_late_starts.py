@@ -11,15 +11,14 @@ from breakout_a3c.games.late_starts import MOMENTS_A_STAGE, LateStarts, stage_of
 from breakout_a3c.games.make import make_environments
 from breakout_a3c.presets import BREAKOUT
 
-STAGES = (180.0, 405.0, 640.0)  # scores at the stages 1, 4, 10
+STAGES = (180.0, 405.0, 640.0)  # scores at three stages
 
 
-def test_a_stage_halves_what_is_left_of_a_wall() -> None:
-    scores = range(0, 864)
-    first = [score for score in scores if score == 0 or stage_of(score) > stage_of(score - 1)]
-    assert first[:9] == [0, 177, 305, 369, 401, 417, 425, 429, 431]
-    assert first[9:] == [432 + score for score in first[:9]]
-    assert [stage_of(score) for score in first] == list(range(18))
+def test_a_stage_is_24_points_or_half_of_what_is_left_of_a_wall() -> None:
+    first = [score for score in range(864) if score == 0 or stage_of(score) > stage_of(score - 1)]
+    assert first[:22] == [*range(0, 409, 24), 420, 426, 429, 431]
+    assert first[22:] == [432 + score for score in first[:22]]
+    assert [stage_of(score) for score in first] == list(range(44))
 
 
 def test_the_end_of_the_last_wall_is_no_start(game: AtariGame) -> None:
@@ -47,8 +46,10 @@ def test_a_game_that_begins_late_is_at_its_stage_already(game: AtariGame) -> Non
     late = LateStarts(1.0, games=2, seed=0)
     late.see(1, game, 310.0, 500)
     assert late.draw(0) is not None
-    late.see(0, game, 340.0, 600)
-    assert len(late._moments[2]) == 1
+    late.see(0, game, 311.0, 600)
+    assert [len(late._moments[stage]) for stage in (stage_of(310), stage_of(336))] == [1, 0]
+    late.see(0, game, 336.0, 700)
+    assert len(late._moments[stage_of(336)]) == 1
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3])
@@ -102,3 +103,36 @@ def test_it_goes_on_where_the_earlier_game_stood_and_then_other_games_follow() -
     assert all(np.array_equal(start, moment) for start in starts)
     noops = [games._environments[0].np_random.integers(1, 31) for _ in range(20)]  # type: ignore[union-attr]
     assert len(set(noops)) > 5
+
+
+def test_a_batch_that_is_stopped_begins_the_same_games_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breakout_a3c.games.late_starts.stage_of", int)  # random play has one or two points
+    config = BREAKOUT.replace(late_starts=0.5)
+
+    def batch(seeds: list[int]) -> GameBatch:
+        return GameBatch(config, make_environments(config.game, seeds), seed=3)
+
+    def outcomes(games: GameBatch, observations: np.ndarray) -> list[bytes]:
+        random, seen = np.random.default_rng(1), []
+        for _ in range(400):
+            games.step(random.integers(3, size=2).tolist(), observations)
+            seen.append(observations.tobytes())
+        return seen
+
+    games = batch([2, 4])
+    play(games, 600)
+    assert games._late_starts._moments
+    state = games.state()
+    observations = np.stack([state[f"{index}/observation"] for index in range(2)])
+    expected, late = outcomes(games, observations), games._began_late
+    other = batch([6, 8])
+    other.reset()
+    assert outcomes(other, other.restore(state)) == expected
+    assert other._began_late == late
+
+
+@pytest.mark.parametrize("stages", [[0], [0, 44], [-1, 0]])
+def test_a_state_that_no_batch_writes_is_refused(stages: list[int], game: AtariGame) -> None:
+    late = LateStarts(0.5, games=2, seed=0)
+    with pytest.raises(ValueError, match="out of range"):
+        late.restore(late.state() | {"stages": np.array(stages)}, game.state())

@@ -110,7 +110,7 @@ def test_a_game_goes_on_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(games)
     for _ in range(3 * STEPS_BETWEEN):
         watched.step()
-    at = environment.state(include_rng=False)
+    at = environment.state()
     chances.forget(0)
     chances.see(0, environment, 7.0, 70)
     monkeypatch.setattr(chances, "draw", lambda index: chances_moment)

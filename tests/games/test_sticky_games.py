@@ -78,6 +78,28 @@ def test_a_batch_with_sticky_games_goes_on_exactly() -> None:
     assert play(other, observations, 200, seed=1) == expected
 
 
+def test_where_all_actions_stick_they_stick_as_told() -> None:
+    config = BREAKOUT.replace(sticky=0.5, second_chances=0.0)
+    games = GameBatch(config, make_environments(config.game, [2, 4, 6, 8]))
+    observations = games.reset()
+    games.begin_sticky_games = True
+    play(games, observations, 800)
+    assert stickiness(games) == [0.5] * GAMES
+    assert games.take_finished(), "they are counted"
+    assert config.without_effect()["sticky_games"] == "--sticky 0"
+
+
+def test_a_run_that_goes_on_without_sticky_games_has_none() -> None:
+    games = batch(0.5)
+    observations = games.reset()
+    games.begin_sticky_games = True
+    play(games, observations, 700)
+    other = batch(0.0)
+    other.reset()
+    other.restore(games.state())
+    assert stickiness(other) == [0.0] * GAMES
+
+
 def test_a_sticky_game_repeats_a_quarter_of_the_last_actions(monkeypatch: pytest.MonkeyPatch) -> None:
     game = AtariGame(seed=2, sticky=STICKY, auto_fire=False)
     game.reset()
