@@ -29,6 +29,7 @@ MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same 
 OTHER_GAMES: dict[str, Any] = {
     "background": "commonest",
     "learning_rate": 1e-2,
+    "late_starts": 0.0,
     "life_loss_penalty": 0.0,
     "max_episode_frames": 108_000,
     "max_kl": 0.004,
@@ -182,6 +183,20 @@ class GameOptions(Options):
         "the agent bears it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
         low=0,
         high=0.95,
+    )
+    late_starts: float = option(
+        0.5,
+        "Breakout alone: probability that a training game goes on from a moment of an earlier one, late stages as "
+        "often as early ones; its score is not counted (docs/notes/late-starts-early.md; Mnih et al. 2016: 0)",
+        low=0,
+        high=0.9,
+    )
+    stall_steps: int | None = option(
+        None,
+        "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
+        "go round in circles for ever; none: never",
+        low=1,
+        high=10**9,
     )
     reward_scale: float = option(1.0, "factor of the learner's rewards", low=1e-6, high=1e6)
 
@@ -450,26 +465,6 @@ class UpkeepOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentOptions(Options):
-    """What no preset turns on."""
-
-    late_starts: float = option(
-        0.0,
-        "Breakout: fraction of the training games that go on from a moment of an earlier one, late stages as often as "
-        "early ones (Salimans and Chen 2018; docs/notes/late-starts.md); they are not counted as games",
-        low=0,
-        high=0.9,
-    )
-    stall_steps: int | None = option(
-        None,
-        "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
-        "go round in circles for ever; none: never",
-        low=1,
-        high=10**9,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """All that defines a training; it is saved in every checkpoint.
 
@@ -486,7 +481,6 @@ class TrainConfig:
     step_limits: StepLimitOptions = StepLimitOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     upkeep: UpkeepOptions = UpkeepOptions()
-    experiments: ExperimentOptions = ExperimentOptions()
 
     def __post_init__(self) -> None:
         game = self.game.name
@@ -497,10 +491,8 @@ class TrainConfig:
             )
         if self.network.symmetric and game not in MIRRORED_GAMES:
             raise UserError(f"the game {game} is not its own mirror image: give --no-symmetric.")
-        if self.experiments.late_starts and game != "breakout":
-            raise UserError(
-                f"late_starts are counted in Breakout's points, and the game is {game}: leave out --late-starts."
-            )
+        if self.game.late_starts and game != "breakout":
+            raise UserError(f"late starts are counted in Breakout's points: give --late-starts 0 for {game}.")
         for name in ("second_chances", "sticky_games"):
             if getattr(self.game, name) and game == CARTPOLE:
                 raise UserError(f"{name} are for Atari games: leave out --{name.replace('_', '-')} for cartpole.")

@@ -51,7 +51,6 @@ class GameBatch:
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], threads: int = 1, seed: int = 0) -> None:
         self._options = config.game
-        self._stall_steps = config.experiments.stall_steps
         self._environments = environments
         self._returns = [0.0] * len(environments)
         self._lengths = [0] * len(environments)
@@ -61,7 +60,7 @@ class GameBatch:
         self._sticky = [False] * len(environments)  # of the first ones, those that have begun as sticky games
         self.begin_sticky_games = False  # whether the next starts of the first ones are sticky games
         self._finished: list[FinishedGame] = []
-        late = config.experiments.late_starts
+        late = config.game.late_starts
         self._late_starts = LateStarts(late, len(environments), seed) if late else None
         chances = config.game.second_chances
         self._second_chances = SecondChances(chances, len(environments), seed) if chances else None
@@ -138,7 +137,6 @@ class GameBatch:
             life_lost=info.get("life_lost", False),
             steps_since_reward=self._lengths[index] - self._rewarded_at[index],
             options=self._options,
-            stall_steps=self._stall_steps,
         )
         batch_step.rewards[index] = seen.reward
         batch_step.terminated[index] = seen.terminated

@@ -23,7 +23,6 @@ def learner_view(
     life_lost: bool,
     steps_since_reward: int,
     options: GameOptions,
-    stall_steps: int | None = None,
 ) -> LearnerView:
     """Return what the learner sees of a step of the game.
 
@@ -32,10 +31,9 @@ def learner_view(
         game_over: Whether the step ended the game; a truncated game is not over.
         life_lost: Whether it cost a life.
         steps_since_reward: Agent steps since the last reward, this one included: 0 if it brought one.
-        options: How rewards and lost lives look to the learner.
-        stall_steps: Steps without a reward after which a game is given up; None: never.
+        options: How rewards, lost lives and stalls look to the learner.
     """
-    stalled = stall_steps is not None and steps_since_reward >= stall_steps
+    stalled = options.stall_steps is not None and steps_since_reward >= options.stall_steps
     life_lost = life_lost or stalled
     clipped = float((reward > 0) - (reward < 0)) if options.clip_rewards else reward
     seen = options.reward_scale * (clipped - options.life_loss_penalty * life_lost)

@@ -9,7 +9,7 @@ from typing import Any
 from breakout_a3c.config import SETTINGS, TrainConfig, check_value, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import write_atomically
-from breakout_a3c.saving.retired_settings import renamed
+from breakout_a3c.saving.retired_settings import RETIRED_TABLE, renamed
 
 FILE_NAME = "config.toml"
 MAX_BYTES = 1 << 16
@@ -65,7 +65,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         if not isinstance(table, dict):
             raise UserError(f"{path}: {group!r:.50} stands outside of a table: write it below a line such as [game].")
         for name, value in table.items():
-            if name in SETTINGS and SETTINGS[name][0] != group:
+            if name in SETTINGS and group not in (SETTINGS[name][0], RETIRED_TABLE):
                 raise UserError(f"{path}: {name} stands in [{group:.50}]: move it to [{SETTINGS[name][0]}].")
             settings[name] = None if value == NONE else value
     for name, value in settings.items():

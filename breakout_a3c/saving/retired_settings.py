@@ -7,6 +7,7 @@ from breakout_a3c.errors import UserError
 
 # The old name of a setting, and the new one.
 RENAMED = {"rmsprop_alpha": "square_decay", "rmsprop_eps": "optimizer_eps", "envs_per_thread": "envs"}
+RETIRED_TABLE = "experiments"  # of a configuration's file; it had settings of today
 # What came later than the first checkpoints, as these were trained.
 ADDED_LATER = {
     "symmetric": False,
@@ -16,6 +17,7 @@ ADDED_LATER = {
     "background": "black",
     "second_chances": 0.0,
     "sticky_games": 0.0,
+    "late_starts": 0.0,
 }
 
 

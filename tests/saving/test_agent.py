@@ -59,6 +59,6 @@ def test_parameters_of_another_network_are_refused(checkpoint: Checkpoint) -> No
 
 
 def test_a_checkpoint_of_a_game_that_is_not_there_is_refused(checkpoint: Checkpoint) -> None:
-    other = replace(checkpoint, config=checkpoint.config.replace(game="brekout", symmetric=False))
+    other = replace(checkpoint, config=checkpoint.config.replace(game="brekout", symmetric=False, late_starts=0.0))
     with pytest.raises(UserError, match="did you mean breakout"):
         build_agent(other, Path("file.pt"))

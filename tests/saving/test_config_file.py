@@ -13,9 +13,9 @@ from breakout_a3c.saving.retired_settings import RENAMED
 
 UNLIKE_THE_DEFAULTS = TrainConfig().replace(
     game="ms_pacman", symmetric=False, network="nature", actions="minimal", auto_fire=False, sticky=0.25,
-    final_rollout_length=None, max_kl=None, total_steps=None, max_minutes=12.5, stall_steps=3000, optimizer="adam",
-    optimizer_eps=1e-8, square_decay=0.999, max_grad_norm=1e38, seed=2**31 - 1, average_steps=10**15,
-    start_method="spawn",
+    final_rollout_length=None, max_kl=None, total_steps=None, max_minutes=12.5, late_starts=0.0, stall_steps=3000,
+    optimizer="adam", optimizer_eps=1e-8, square_decay=0.999, max_grad_norm=1e38, seed=2**31 - 1,
+    average_steps=10**15, start_method="spawn",
 )  # fmt: skip
 
 
@@ -78,14 +78,22 @@ def test_a_whole_configuration_of_breakout_says_what_another_game_lacks(path: Pa
     write_config(BREAKOUT, path)
     with pytest.raises(UserError, match=r"the game pong is not its own mirror image: give --no-symmetric\.$"):
         read_config(path, BREAKOUT, {"game": "pong"})
-    config = read_config(path, BREAKOUT, {"game": "pong", "symmetric": False})
-    assert config == BREAKOUT.replace(game="pong", symmetric=False), "all else is as the file says"
+    given = {"game": "pong", "symmetric": False}
+    with pytest.raises(UserError, match=r"give --late-starts 0 for pong\.$"):
+        read_config(path, BREAKOUT, given)
+    config = read_config(path, BREAKOUT, given | {"late_starts": 0.0})
+    assert config == BREAKOUT.replace(**given, late_starts=0.0), "all else is as the file says"
 
 
 def test_retired_names_are_understood(path: Path) -> None:
     path.write_text("[optimizer]\nrmsprop_alpha = 0.9\nrmsprop_eps = 0.25\n[learners]\nenvs_per_thread = 3\n")
     assert read_config(path, BREAKOUT) == BREAKOUT.replace(square_decay=0.9, optimizer_eps=0.25, envs=3)
     assert set(RENAMED) == {"rmsprop_alpha", "rmsprop_eps", "envs_per_thread"}, "each of them is in the file above"
+
+
+def test_a_table_of_earlier_versions_is_understood(path: Path) -> None:
+    path.write_text("[experiments]\nlate_starts = 0.25\nstall_steps = 900\n")
+    assert read_config(path, BREAKOUT) == BREAKOUT.replace(late_starts=0.25, stall_steps=900)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +119,7 @@ def test_retired_names_are_understood(path: Path) -> None:
         (f"[learners]\nthreads = {'9' * 5000}\n", "has a longer line than any configuration"),
         (f"[game]\ngame = '{'x' * 900}'\n", "game"),
         ('[network]\nnetwork = "mlp"\n', "network mlp does not fit the game breakout"),
-        ('[game]\ngame = "pong"\n[experiments]\nlate_starts = 0.5\n', "late_starts"),
+        ('[game]\ngame = "pong"\nlate_starts = 0.5\n', "give --late-starts 0 for pong"),
         ("[game\n", "is no TOML"),
         ("threads: 3\n", "is no TOML"),
         ("[learners]\nthreads = 3\nthreads = 4\n", "is no TOML"),

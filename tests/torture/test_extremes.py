@@ -13,7 +13,7 @@ from tests.learning.test_actor_learner import train_alone
 from tests.torture.programs import Programs
 
 NUMBERS = {int, float}
-GAME_OPTIONS = {name for name, (group, _) in SETTINGS.items() if group in ("game", "experiments")}
+GAME_OPTIONS = {name for name, (group, _) in SETTINGS.items() if group == "game"}
 EASY = {"threads": 1, "envs": 2, "total_steps": 40, "eval_minutes": 0.0}
 # Minutes on two cores, or tens of GB: as many processes or steps as nobody's machine takes.
 TOO_LARGE = {("threads", 512), ("envs", 8192), ("rollout_length", 100_000), ("final_rollout_length", 100_000)}
