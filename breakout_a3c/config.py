@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args
 from breakout_a3c.errors import UserError
 
 Network = Literal["paper", "nature", "mlp"]
-Actions = Literal["reduced", "minimal"]
+Actions = Literal["reduced", "minimal", "full"]
 Background = Literal["black", "commonest", "screen"]
 Precision = Literal["auto", "float32", "bf16"]
 LossReduction = Literal["mean", "sum"]
@@ -36,6 +36,7 @@ OTHER_GAMES: dict[str, Any] = {
     "max_value_change": 0.5,
     "optimizer_eps": 3e-3,
     "second_chances": 0.0,
+    "stall_steps": None,
     "sticky_games": 0.0,
     "symmetric": False,
 }
@@ -136,7 +137,7 @@ class GameOptions(Options):
     actions: Actions = option(
         "reduced",
         "reduced: Breakout without NOOP, as FIRE does nothing while the ball flies; "
-        "minimal, and other games: the game's own minimal set (Mnih et al. 2016)",
+        "minimal, and other games: the game's own minimal set (Mnih et al. 2016); full: all 18 (Machado et al. 2018)",
     )
     frame_skip: int = option(4, "emulator frames per agent step (Mnih et al. 2015)", low=1, high=60)
     max_noops: int = option(
@@ -192,9 +193,9 @@ class GameOptions(Options):
         high=0.9,
     )
     stall_steps: int | None = option(
-        None,
+        400,
         "agent steps without a reward after which a training game is over, as if its last life were lost: it may "
-        "go round in circles for ever; none: never",
+        "go round in circles for ever (docs/notes/stalls.md; Mnih et al. 2016: none); none: never",
         low=1,
         high=10**9,
     )

@@ -81,7 +81,7 @@ class AtariGame(gymnasium.Env[Bytes, int]):
     Args:
         game: Name of the ROM, such as ``breakout``.
         seed: Of the emulator and of the number of no-op frames; None for a random one.
-        actions: ``reduced`` or ``minimal``.
+        actions: ``reduced``, ``minimal`` or ``full``.
         frame_skip: Emulator frames per step.
         max_noops: A game starts with 1 to this many frames of NOOP; 0 for none.
         sticky: Probability that the emulator repeats the previous action.
@@ -119,8 +119,12 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self._last_action = Action.NOOP
         self._seed(seed)
         minimal = tuple(self.ale.getMinimalActionSet())
-        reduced = REDUCED_ACTIONS.get(game, minimal)
-        self.actions = list(reduced if actions == "reduced" else minimal)
+        sets = {
+            "reduced": REDUCED_ACTIONS.get(game, minimal),
+            "minimal": minimal,
+            "full": tuple(self.ale.getLegalActionSet()),
+        }
+        self.actions = list(sets[actions])
         self.action_names = tuple(action.name for action in self.actions)
         self.mirrored_actions = mirror_of(self.action_names) if game in MIRRORED_GAMES else None
         self.action_space: Discrete[Any] = Discrete(len(self.actions))

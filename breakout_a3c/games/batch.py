@@ -103,11 +103,11 @@ class GameBatch:
     def _give_second_chances(
         self, terminated: NDArray[np.bool_], observations: NDArray[Any], ended: dict[int, bool]
     ) -> None:
-        """Put some of the games back that have lost a life, be it the last."""
+        """Put some of the games back that have lost a life, be it the last, but none that stalled."""
         if self._second_chances is None:
             return
         for index in range(len(self._second_chances)):
-            if terminated[index] and (moment := self._second_chances.draw(index)):
+            if terminated[index] and not ended.get(index) and (moment := self._second_chances.draw(index)):
                 ended.pop(index, None)
                 observations[index] = self._go_on_from(index, moment)
 

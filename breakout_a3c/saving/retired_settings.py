@@ -18,6 +18,7 @@ ADDED_LATER = {
     "second_chances": 0.0,
     "sticky_games": 0.0,
     "late_starts": 0.0,
+    "stall_steps": None,
 }
 
 

@@ -286,10 +286,17 @@ def test_sticky_actions_change_the_game() -> None:
 def test_actions_of_breakout() -> None:
     assert AtariGame(actions="reduced").action_names == ("FIRE", "RIGHT", "LEFT")
     assert AtariGame(actions="minimal").action_names == ("NOOP", "FIRE", "RIGHT", "LEFT")
+    assert AtariGame(actions="full").action_names == (
+        "NOOP", "FIRE", "UP", "RIGHT", "LEFT", "DOWN", "UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT", "UPFIRE",
+        "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE", "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE",
+    )  # fmt: skip
     assert AtariGame("pong", actions="reduced").action_names == AtariGame("pong", actions="minimal").action_names
 
 
-@pytest.mark.parametrize(("actions", "mirrored"), [("reduced", (0, 2, 1)), ("minimal", (0, 1, 3, 2))])
+@pytest.mark.parametrize(("actions", "mirrored"), [
+        ("reduced", (0, 2, 1)), ("minimal", (0, 1, 3, 2)),
+        ("full", (0, 1, 2, 4, 3, 5, 7, 6, 9, 8, 10, 12, 11, 13, 15, 14, 17, 16)),
+    ])  # fmt: skip
 def test_breakout_says_which_actions_mirror_each_other(actions: Actions, mirrored: tuple[int, ...]) -> None:
     game = AtariGame(actions=actions)
     assert game.mirrored_actions == mirrored

@@ -44,7 +44,7 @@ def quiet(steps: int) -> dict[str, Any]:
         (PENALTY, 0.0, OVER | LOST, -1.0, True, False),
         (RAW, 0.0, OVER | LOST, 0.0, True, False),
         # A stall: the last life, whatever else ends the learner's episode.
-        (PENALTY, 0.0, quiet(1_000_000), 0.0, False, False),
+        (PENALTY | {"stall_steps": None}, 0.0, quiet(1_000_000), 0.0, False, False),
         (PENALTY | STALL, 0.0, quiet(9), 0.0, False, False),
         (PENALTY | STALL, 0.0, quiet(10), -1.0, True, True),
         (PENALTY | STALL, 0.0, quiet(11), -1.0, True, True),

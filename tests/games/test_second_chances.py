@@ -102,6 +102,21 @@ def test_the_first_half_of_the_games_go_back_and_are_not_counted(monkeypatch: py
     assert len(finished) > 3, "the second game ends as ever"
 
 
+def test_a_game_that_stalls_has_none() -> None:
+    """It would go round in circles again."""
+    config = BREAKOUT.replace(second_chances=0.95, late_starts=0.0, stall_steps=12)
+    games = GameBatch(config, make_environments(config.game, [2, 4]), seed=3)
+    games._second_chances._probability = 1.0  # type: ignore[union-attr]
+    watched, ends = Watched(games), 0
+    for _ in range(600):
+        since = games._lengths[0] - games._rewarded_at[0]
+        terminated, _ = watched.step()
+        if terminated[0] and since == 11:
+            ends += 1
+            assert games._lengths[0] == 0
+    assert ends > 3
+
+
 def test_a_game_goes_on_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     games = batch(0.95, [2, 4])
     chances, environment = games._second_chances, games._environments[0]
