@@ -72,7 +72,9 @@ def test_a_player_that_is_killed_ends_the_evaluation(
 
 def test_an_error_in_a_player_is_shown(context: Context, checkpoint_path: Path) -> None:
     agent = load_agent(checkpoint_path)
-    broken = replace(agent.checkpoint, config=agent.checkpoint.config.replace(game="brakeout", symmetric=False))
+    broken = replace(
+        agent.checkpoint, config=agent.checkpoint.config.replace(game="brakeout", symmetric=False, late_starts=0.0)
+    )
     with pytest.raises(RuntimeError, match="did you mean breakout"):
         evaluate_on_all_cores(context, replace(agent, checkpoint=broken), Protocol(episodes=2), lambda played: None)
 

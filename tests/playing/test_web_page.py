@@ -271,7 +271,7 @@ def test_in_a_browser_the_game_is_live_and_its_buttons_work(
 
 @pytest.mark.skipif(not all(map(shutil.which, BROWSER)), reason=f"needs {' and '.join(BROWSER)}")
 def test_all_18_actions_of_a_game_are_played_by_keys_in_a_browser(browser: Chrome) -> None:
-    config = PRESETS["breakout"].replace(game="seaquest", symmetric=False, precision="float32")
+    config = PRESETS["breakout"].replace_given({"game": "seaquest", "precision": "float32"})
     controls, scenes = Controls(), []
     network = make_network(config.network, make_environment(config.game))
     player = Player(network, config.game, Protocol(episodes=1), controls)

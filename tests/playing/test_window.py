@@ -301,7 +301,7 @@ def test_enter_pauses_a_game_that_the_viewer_plays(shown: Show) -> None:
 
 
 def test_all_18_actions_of_a_game_are_played_by_keys(shown: Show) -> None:
-    config = PRESETS["breakout"].replace(game="seaquest", symmetric=False, precision="float32")
+    config = PRESETS["breakout"].replace_given({"game": "seaquest", "precision": "float32"})
     network = make_network(config.network, make_environment(config.game))
     player = Player(network, config.game, Protocol(episodes=1), shown.controls)
     assert set(player.action_names) == set(KEYS_OF)
