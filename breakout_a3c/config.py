@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 from breakout_a3c.errors import UserError
 
-Network = Literal["paper", "nature", "mlp"]
+Network = Literal["paper", "nature", "lstm", "nature-lstm", "mlp"]
 Actions = Literal["reduced", "minimal", "full"]
 Background = Literal["black", "commonest", "screen"]
 Precision = Literal["auto", "float32", "bf16"]
@@ -22,6 +22,7 @@ Algorithm = Literal["a3c", "a2c"]
 Optimizer = Literal["rmsprop", "adam"]
 StartMethod = Literal["forkserver", "spawn"]
 
+RECURRENT = ("lstm", "nature-lstm")  # the networks that remember
 CARTPOLE = "cartpole"
 MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same game
 # What the default settings are in games other than Breakout: its own values were measured for it alone.
@@ -209,7 +210,8 @@ class NetworkOptions(Options):
     name: Network = option(
         "paper",
         "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
-        "(Mnih et al. 2015); mlp: one dense layer of 256, for CartPole",
+        "(Mnih et al. 2015); lstm, nature-lstm: the same with 256 LSTM cells after the dense layer (Mnih et al. 2016); "
+        "mlp: one dense layer of 256, for CartPole",
         setting="network",
     )
     separate_value_network: bool = option(
@@ -487,9 +489,10 @@ class TrainConfig:
         game = self.game.name
         if (self.network.name == "mlp") != (game == CARTPOLE):
             raise UserError(
-                f"network {self.network.name} does not fit the game {game}: use paper or nature for Atari, "
-                f"mlp for cartpole."
+                f"network {self.network.name} does not fit the game {game}: use mlp for cartpole, another for Atari."
             )
+        if self.network.name in RECURRENT and self.network.separate_value_network:
+            raise UserError(f"network {self.network.name} has one memory: leave out --separate-value-network.")
         if self.network.symmetric and game not in MIRRORED_GAMES:
             raise UserError(f"the game {game} is not its own mirror image: give --no-symmetric.")
         if self.game.late_starts and game != "breakout":

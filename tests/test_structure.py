@@ -17,8 +17,8 @@ ORDER = {
         "second_chances", "learner_view", "batch",
     ],
     "learning": [
-        "cached_layers", "vector_operations", "changed_pixels", "networks", "advantages", "losses", "local_parameters",
-        "optimizer", "shared_parameters", "rollout", "step_limits", "reports", "actor_learner",
+        "cached_layers", "vector_operations", "changed_pixels", "memory", "networks", "advantages", "losses",
+        "local_parameters", "optimizer", "shared_parameters", "rollout", "step_limits", "reports", "actor_learner",
     ],
     "saving": [
         "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",

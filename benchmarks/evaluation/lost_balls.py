@@ -48,9 +48,11 @@ def play(agent: Agent, protocol: Protocol) -> Iterator[Game]:
     generators = [action_generator(seed) for seed in seeds]
     observations = [env.reset(seed=seed)[0] for env, seed in zip(environments, seeds, strict=True)]
     games, bricks, playing = [Game() for _ in seeds], [0] * len(seeds), list(range(len(seeds)))
+    lstm_states = agent.network.first_lstm_state(len(seeds))
     while playing:
         with torch.no_grad():
-            logits, values = agent.network(torch.from_numpy(np.stack([observations[index] for index in playing])))
+            screens = torch.from_numpy(np.stack([observations[index] for index in playing]))
+            logits, values, _, lstm_states[playing] = agent.network.act(screens, lstm_state=lstm_states[playing])
         actions = choose_actions(logits.numpy(), protocol.greedy, [generators[index] for index in playing])
         for index, action, value in zip(list(playing), actions.tolist(), values.tolist(), strict=True):
             game = games[index]
@@ -61,6 +63,7 @@ def play(agent: Agent, protocol: Protocol) -> Iterator[Game]:
             bricks[index] += 0 if not reward else 1 if reward in ONE_BRICK else 2
             if info["life_lost"]:
                 game.losses.append(len(game.bricks) - 1)
+                lstm_states[index] = 0.0
             if over or game.truncated:
                 playing.remove(index)
                 yield game

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from stable_baselines3.common.evaluation import evaluate_policy
+from torch import Tensor
 
 from benchmarks.sb3.sb3_games import make_games
 from breakout_a3c.games.seeds import action_generator
@@ -34,12 +35,20 @@ class Adapter:
         self._generator = action_generator(0)
 
     def predict(
-        self, observations: np.ndarray, state: object = None, episode_start: object = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, object]:
-        """Return one action an environment."""
+        self,
+        observations: np.ndarray,
+        state: tuple[Tensor] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[Tensor]]:
+        """Return one action an environment, and what the network remembers."""
+        lstm_state = self._network.first_lstm_state(len(observations)) if state is None else state[0]
+        if episode_start is not None:
+            lstm_state[torch.from_numpy(episode_start)] = 0.0
         with torch.no_grad():
-            logits = self._network(torch.from_numpy(observations))[0].numpy()
-        return choose_actions(logits, deterministic, [self._generator] * len(logits)) + self._offset, state
+            logits, *_, lstm_state = self._network.act(torch.from_numpy(observations), lstm_state=lstm_state)
+        actions = choose_actions(logits.numpy(), deterministic, [self._generator] * len(logits))
+        return actions + self._offset, (lstm_state,)
 
 
 def main() -> None:

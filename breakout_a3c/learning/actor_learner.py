@@ -104,7 +104,8 @@ def differentiate(
 ) -> Losses:
     """Add the gradient of a rollout's loss to the local one; return the losses.
 
-    It is done in parts of some 80 agent steps, so that memory does not grow with the rollout.
+    First heads and memory, from the features that acting computed; then the trunks, in parts of some 80 agent steps,
+    so that what this takes does not grow with the rollout.
 
     Args:
         local: The network that played the rollout, unchanged since; where the gradient goes.
@@ -114,27 +115,34 @@ def differentiate(
         options: The terms' weights.
         progress: Of the run, 0 to 1, on which the entropy bonus depends.
     """
-    losses = []
+    network = local.network
+    features = [each.requires_grad_() for each in rollout.features(network)]
+    logits, values = network.replay(features, rollout.first_lstm_state, rollout.ended)
+    losses = actor_critic_losses(
+        logits.flatten(0, 1),
+        values.flatten(),
+        rollout.actions.flatten(),
+        advantages.flatten(),
+        returns.flatten(),
+        entropy_coef=options.entropy_coef_at(progress),
+        value_coef=options.value_coef,
+        value_loss_kind=options.value_loss,
+        reduction=options.reduction,
+    )
+    losses.total.backward()
+    gradients = [gradient_of(each) for each in features]
     for rows in rollout.parts():
-        logits, values = local.network.forward_from_cache(
-            rollout.observations[rows].flatten(0, 1), rollout.cached_outputs_of(rows)
-        )
-        part = actor_critic_losses(
-            logits,
-            values,
-            rollout.actions[rows].flatten(),
-            advantages[rows].flatten(),
-            returns[rows].flatten(),
-            entropy_coef=options.entropy_coef_at(progress),
-            value_coef=options.value_coef,
-            value_loss_kind=options.value_loss,
-            reduction=options.reduction,
-            fraction=len(values) / len(rollout),
-        )
-        part.total.backward()
+        observations = rollout.observations[rows].flatten(0, 1)
+        outputs = network.features_from_cache(observations, rollout.cached_outputs_of(rows))
+        torch.autograd.backward(outputs, [gradient[rows].flatten(0, 1) for gradient in gradients])
         local.add_gradient()
-        losses.append(part)
-    return Losses(*(torch.stack(terms).sum().detach() for terms in zip(*losses, strict=True)))
+    return losses._replace(total=losses.total.detach())
+
+
+def gradient_of(tensor: Tensor) -> Tensor:
+    """Return what ``backward`` left at a tensor."""
+    assert tensor.grad is not None, "gradient_of is for after backward()"
+    return tensor.grad
 
 
 def step_within_limits(

@@ -10,17 +10,21 @@ class LocalParameters:
     """A network's parameters as flat vectors, in the layout of the shared one.
 
     The network's tensors become views of them, so that a pull is a copy per precision: ``[trunks |
-    heads]``, in the order of ``parameters()``. Weights of convolutions are channels-last in it, as
+    memory | heads]``, in the order of ``parameters()``. Weights of convolutions are channels-last in it, as
     the convolutions want them.
 
     Args:
         network: Its parameters move into the flat vectors; their values stay.
-        precision: Of the trunks; the heads are float32.
+        precision: Of the trunks; memory and heads are float32.
     """
 
     def __init__(self, network: ActorCritic, precision: torch.dtype = torch.float32) -> None:
         self.network = network
-        self._parts = [flatten_parameters(network.trunks, precision), flatten_parameters(network.heads, torch.float32)]
+        rest = [part for part in (network.memory, network.heads) if part is not None]
+        self._parts = [
+            flatten_parameters(network.trunks, precision),
+            *(flatten_parameters(part, torch.float32) for part in rest),
+        ]
         self._parameters = list(network.parameters())
         self.size = sum(len(part) for part in self._parts)
         self._gradient = torch.empty(self.size)
@@ -40,12 +44,15 @@ class LocalParameters:
 
     @torch.no_grad()
     def add_gradient(self) -> None:
-        """Add what ``backward`` left at the parameters to the gradient, in float32, and clear it there."""
+        """Add what ``backward`` left at the parameters to the gradient, in float32, and clear it there.
+
+        The first time it is at all of them, then perhaps at some.
+        """
         for parameter, out in zip(self._parameters, self._gradients, strict=True):
-            assert parameter.grad is not None, "add_gradient is for after backward()"
-            if self._begun:
+            if self._begun and parameter.grad is not None:
                 out.add_(parameter.grad)
-            else:
+            elif not self._begun:
+                assert parameter.grad is not None, "add_gradient is for after backward()"
                 out.copy_(parameter.grad)
             parameter.grad = None  # so that backward() stores the next one and adds nothing to it
         self._begun = True

@@ -60,7 +60,6 @@ def actor_critic_losses(
     value_coef: float,
     value_loss_kind: ValueLoss = "squared",
     reduction: LossReduction = "mean",
-    fraction: float = 1.0,
 ) -> Losses:
     """Combine policy gradient, value error and entropy bonus.
 
@@ -74,7 +73,6 @@ def actor_critic_losses(
         value_coef: Weight of the value loss.
         value_loss_kind: ``squared`` or ``smooth-l1``.
         reduction: ``mean`` or ``sum`` over the update's steps.
-        fraction: How much of the update these steps are; the losses of all its parts add up to the update's.
     """
     # Broadcasting (N,) against (N, 1) would train on N x N terms without a word.
     assert values.shape == actions.shape == advantages.shape == returns.shape == logits.shape[:1], (
@@ -83,11 +81,11 @@ def actor_critic_losses(
     )
     all_log_probs = torch.log_softmax(logits, dim=-1)
     log_probs = all_log_probs.gather(1, actions.unsqueeze(1)).squeeze(1)
-    policy = fraction * policy_loss(log_probs, advantages).mean()
-    value = fraction * value_loss(values, returns, value_loss_kind).mean()
-    bonus = fraction * entropy(all_log_probs).mean()
+    policy = policy_loss(log_probs, advantages).mean()
+    value = value_loss(values, returns, value_loss_kind).mean()
+    bonus = entropy(all_log_probs).mean()
     total = policy + value_coef * value - entropy_coef * bonus
     if reduction == "sum":
-        total = total * (len(actions) / fraction)
-    max_probability = fraction * all_log_probs.detach().amax(dim=-1).exp().mean()
+        total = total * len(actions)
+    max_probability = all_log_probs.detach().amax(dim=-1).exp().mean()
     return Losses(total, policy.detach(), value.detach(), bonus.detach(), max_probability)

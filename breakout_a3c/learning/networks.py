@@ -1,4 +1,4 @@
-"""The actor-critic networks: one trunk, a policy head and a value head.
+"""The actor-critic networks: one trunk, perhaps a memory, a policy head and a value head.
 
 A symmetric network is for a game whose mirrored screen is a screen of the same game. Its weights are tied so that the
 mirrored screen has the same value, and the same policy with the mirrored actions (Cohen and Welling 2016; van der Pol
@@ -15,7 +15,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import Network, NetworkOptions, Precision
+from breakout_a3c.config import RECURRENT, Network, NetworkOptions, Precision
 from breakout_a3c.games.atari import AtariGame, commonest_gray, usual_screen
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import (
@@ -27,6 +27,7 @@ from breakout_a3c.learning.cached_layers import (
     even_and_odd,
 )
 from breakout_a3c.learning.changed_pixels import changed_pixels_convolution
+from breakout_a3c.learning.memory import Memory
 
 
 class ConvTrunk(nn.Module):
@@ -206,24 +207,27 @@ def make_trunk(
     network: Network, observation_shape: tuple[int, ...], symmetric: bool, background: Tensor | None
 ) -> ConvTrunk | DenseTrunk:
     """Build the trunk called ``network`` for observations of the given shape, without the batch."""
-    if network == "paper":  # Mnih et al. 2016, section 5.1
+    if network in ("paper", "lstm"):  # Mnih et al. 2016, section 5.1
         return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric, background)
-    if network == "nature":  # Mnih et al. 2015, methods
+    if network in ("nature", "nature-lstm"):  # Mnih et al. 2015, methods
         return ConvTrunk(((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512, symmetric, background)
     assert not symmetric, f"a network {network} has no left and right"
     return DenseTrunk(math.prod(observation_shape), 256)
 
 
 class ActorCritic(nn.Module):
-    """A policy and a value function, on one trunk or on two.
+    """A policy and a value function, on one trunk or on two, or on one with a memory.
 
     Args:
-        network: Name of the trunk.
+        network: Name of the trunk, and of the memory behind it.
         observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
         num_actions: Size of the policy.
         separate_value_network: Give the value function a trunk of its own.
         mirrored_actions: For each action the one that mirrors it, to tie the weights; None: they are not tied.
         background: ``(84, 84)`` uint8, the screen that it sees as zero; None: the black one.
+
+    Attributes:
+        memory: None where it decides by the present observation alone.
     """
 
     def __init__(
@@ -241,7 +245,10 @@ class ActorCritic(nn.Module):
             make_trunk(network, observation_shape, symmetric, background) for _ in range(1 + separate_value_network)
         ]
         self.trunks = nn.ModuleList(self._trunks)
-        self.heads = Heads(self._trunks[0].num_features, num_actions, mirrored_actions)
+        num_features = self._trunks[0].num_features
+        self.memory = Memory(num_features, symmetric) if network in RECURRENT else None
+        assert self.memory is None or not separate_value_network, "a memory is for one trunk"
+        self.heads = Heads(self.memory.num_outputs if self.memory else num_features, num_actions, mirrored_actions)
         self.num_actions = num_actions
         self.version = 0  # of the parameters; LocalParameters.pull counts it up
         self._initialise()
@@ -255,31 +262,53 @@ class ActorCritic(nn.Module):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
-    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``(B, A)`` and values ``(B,)``, both float32."""
-        logits, values, _ = self.act(observations)
+    def forward(self, observations: Tensor, lstm_state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return logits ``(B, A)`` and values ``(B,)``, both float32; see ``act``."""
+        logits, values, _, _ = self.act(observations, lstm_state=lstm_state)
         return logits, values
+
+    def first_lstm_state(self, batch: int) -> Tensor:
+        """Return what ``batch`` games remember where they begin, ``(B, S)``; S is 0 without a memory."""
+        return torch.zeros(batch, self.memory.state_size if self.memory else 0)
 
     def weights(self) -> list[ConvWeights | None]:
         """Return what ``act`` makes of the parameters for each trunk, good until they change."""
         return [trunk.weights() for trunk in self._trunks]
 
     def act(
-        self, observations: Tensor, weights: Sequence[ConvWeights | None] | None = None
-    ) -> tuple[Tensor, Tensor, CachedOutputs]:
-        """Return logits ``(B, A)``, values ``(B,)`` and, for ``forward_from_cache``, what each layer put out.
+        self,
+        observations: Tensor,
+        weights: Sequence[ConvWeights | None] | None = None,
+        lstm_state: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, CachedOutputs, Tensor]:
+        """Decide in one step of ``B`` games.
 
         Args:
             observations: ``(B, *observation)``.
             weights: What ``weights`` returned, for more than one batch.
+            lstm_state: ``(B, S)``, what the games remember; None: that of a game's beginning.
+
+        Returns:
+            Logits ``(B, A)``; values ``(B,)``; for ``features_from_cache``, what each layer of the trunks put out; and
+            what the games remember afterwards.
         """
         weights = weights or self.weights()
         outputs = [trunk(observations, each) for trunk, each in zip(self._trunks, weights, strict=True)]
-        logits, values = self.heads(outputs[0][-1], outputs[-1][-1])
-        return logits, values, CachedOutputs(list(itertools.chain(*outputs)), weights, self.version)
+        cached = CachedOutputs(list(itertools.chain(*outputs)), weights, self.version)
+        features = [layers[-1] for layers in outputs]
+        lstm_state = self.first_lstm_state(len(observations)) if lstm_state is None else lstm_state
+        if self.memory:
+            features[0], lstm_state = self.memory.step(features[0], lstm_state)
+        logits, values = self.heads(features[0], features[-1])
+        return logits, values, cached, lstm_state
 
-    def forward_from_cache(self, observations: Tensor, cached: CachedOutputs) -> tuple[Tensor, Tensor]:
-        """Return the logits ``(B, A)`` and values ``(B,)`` that ``act`` returned, differentiably.
+    def features_of(self, cached: CachedOutputs) -> list[Tensor]:
+        """Return the features ``(B, num_features)`` of each trunk, among what ``act`` returned."""
+        depth = len(cached.layers) // len(self._trunks)
+        return cached.layers[depth - 1 :: depth]
+
+    def features_from_cache(self, observations: Tensor, cached: CachedOutputs) -> list[Tensor]:
+        """Return the features ``(B, num_features)`` of each trunk that ``act`` computed, differentiably.
 
         Args:
             observations: ``(B, *observation)``.
@@ -287,12 +316,23 @@ class ActorCritic(nn.Module):
         """
         assert cached.version == self.version, f"parameters {self.version} did not make the cache of {cached.version}"
         depth = len(cached.layers) // len(self._trunks)
-        features = [
+        return [
             trunk.forward_from_cache(observations, cached.layers[i * depth : (i + 1) * depth], cached.weights[i])
             for i, trunk in enumerate(self._trunks)
         ]
-        logits, values = self.heads(features[0], features[-1])
-        return logits, values
+
+    def replay(self, features: Sequence[Tensor], lstm_state: Tensor, ended: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits ``(T, B, A)`` and values ``(T, B)`` of a rollout, differentiably through its whole length.
+
+        Args:
+            features: ``(T, B, num_features)`` of each trunk.
+            lstm_state: ``(B, S)``, what the games remembered before it.
+            ended: ``(T, B)`` bool, after which steps they remember nothing.
+        """
+        if self.memory:
+            features = [self.memory.replay(features[0], lstm_state, ended)]
+        logits, values = self.heads(features[0].flatten(0, 1), features[-1].flatten(0, 1))
+        return logits.unflatten(0, ended.shape), values.unflatten(0, ended.shape)
 
 
 def resolve_precision(precision: Precision) -> torch.dtype:

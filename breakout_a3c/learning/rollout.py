@@ -30,6 +30,7 @@ class Rollout:
     values: Tensor  # (T, B) float32, of the states acted in
     next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
     ended: Tensor  # (T, B) bool, the next row is of another life or game
+    first_lstm_state: Tensor  # (B, S) float32, what the games remembered before the first step; without a memory S is 0
     cached_outputs: list[CachedOutputs]  # T times what acting computed, for the gradient
 
     def __len__(self) -> int:
@@ -45,6 +46,22 @@ class Rollout:
     def cached_outputs_of(self, rows: slice) -> CachedOutputs:
         """Return what acting computed for some rows, ``(rows * B, ...)`` each layer."""
         return CachedOutputs.joined(self.cached_outputs[rows])
+
+    def features(self, network: ActorCritic) -> list[Tensor]:
+        """Return the features ``(T, B, num_features)`` of each trunk of the network that acted, as it computed them."""
+        steps = [network.features_of(cached) for cached in self.cached_outputs]
+        return [torch.stack(features) for features in zip(*steps, strict=True)]
+
+    def replay(self, network: ActorCritic, games: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits ``(T, G, A)`` and values ``(T, G)`` of another network in some of the games.
+
+        Args:
+            network: With the same layers.
+            games: ``(G,)`` int64, their indices.
+        """
+        *_, cached, _ = network.act(self.observations[:, games].flatten(0, 1))
+        features = [each.unflatten(0, (-1, len(games))) for each in network.features_of(cached)]
+        return network.replay(features, self.first_lstm_state[games], self.ended[:, games])
 
 
 class RolloutCollector:
@@ -74,6 +91,7 @@ class RolloutCollector:
         self._values = torch.empty(length, batch)
         self._next_values = torch.empty(length, batch)
         self._ended = torch.empty(length, batch, dtype=torch.bool)
+        self._lstm_state: Tensor | None = None  # (B, S), what the games remember; None: that of their beginning
 
     def take_finished(self) -> list[FinishedGame]:
         """Return the games that ended since the last call."""
@@ -82,11 +100,22 @@ class RolloutCollector:
     def state(self) -> bytes:
         """Return where the games and the sampling of actions stand between two rollouts, as safetensors."""
         generator = self._generator.get_state().numpy()
-        return safetensors.numpy.save(self._games.state() | {"generator": generator})
+        arrays = self._games.state() | {"generator": generator}
+        if self._lstm_state is not None and self._lstm_state.numel():
+            arrays["lstm_state"] = self._lstm_state.numpy()
+        return safetensors.numpy.save(arrays)
 
     def restore(self, state: bytes) -> None:
-        """Go on from a ``state`` of as many games."""
+        """Go on from a ``state`` of as many games.
+
+        Raises:
+            ValueError: If it is not such a state.
+        """
         arrays = safetensors.numpy.load(state)
+        if "lstm_state" in arrays:
+            self._lstm_state = torch.from_numpy(arrays["lstm_state"]).float()
+            if len(self._lstm_state) != len(self._games) or not self._lstm_state.isfinite().all():
+                raise ValueError("what the games remember is no LSTM state of theirs")
         self._generator.set_state(torch.from_numpy(arrays["generator"]))
         self._next_observations.copy_(torch.from_numpy(self._games.restore(arrays)))
 
@@ -109,18 +138,21 @@ class RolloutCollector:
         all_logits: list[Tensor] = []
         cached_outputs: list[CachedOutputs] = []
         weights = network.weights()
+        lstm_state = first_lstm_state = self._lstm_state_for(network)
         for t in range(length):
-            logits, self._values[t], cached = network.act(self._observations[t], weights)
+            logits, self._values[t], cached, lstm_state = network.act(self._observations[t], weights, lstm_state)
             all_logits.append(logits)
             cached_outputs.append(cached)
             self._actions[t] = (logits + noise[t]).argmax(dim=1)
             batch_step = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
-            self._record(t, batch_step, network)
+            self._record(t, batch_step, network, lstm_state)
+            lstm_state = lstm_state.masked_fill(self._ended[t].unsqueeze(1), 0.0)
             if len(self._games) == 1 and self._ended[t, 0]:
                 length = t + 1
                 break
         self._next_observations = self._observations[length]
-        _, bootstrap_values, _ = network.act(self._next_observations, weights)
+        self._lstm_state = lstm_state
+        _, bootstrap_values, *_ = network.act(self._next_observations, weights, lstm_state)
         following = torch.cat((self._values[1:length], bootstrap_values.unsqueeze(0)))
         self._next_values[:length] += following * ~self._ended[:length]
         return Rollout(
@@ -131,16 +163,23 @@ class RolloutCollector:
             self._values[:length],
             self._next_values[:length],
             self._ended[:length],
+            first_lstm_state,
             cached_outputs,
         )
 
-    def _record(self, t: int, batch_step: BatchStep, network: ActorCritic) -> None:
+    def _lstm_state_for(self, network: ActorCritic) -> Tensor:
+        """Return what the games remember, or that of their beginning where another network played them."""
+        first = network.first_lstm_state(len(self._games))
+        return first if self._lstm_state is None or self._lstm_state.shape != first.shape else self._lstm_state
+
+    def _record(self, t: int, batch_step: BatchStep, network: ActorCritic, lstm_state: Tensor) -> None:
         """Write row ``t``; next values only for truncated games, whose final state is not in a row."""
         self._rewards.numpy()[t] = batch_step.rewards
         np.logical_or(batch_step.terminated, batch_step.truncated, out=self._ended.numpy()[t])
         for index, observation in batch_step.final_observations.items():
             if not batch_step.terminated[index]:
-                self._next_values[t, index] = network(torch.from_numpy(observation[np.newaxis]))[1].item()
+                _, value = network(torch.from_numpy(observation[np.newaxis]), lstm_state[[index]])
+                self._next_values[t, index] = value.item()
 
 
 def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -18,6 +18,7 @@ from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.learning.rollout import Rollout
 
 SAMPLE = 32  # states: a forward pass of them takes 1 to 4% of a rollout's time
+GAMES = 2  # at least, where a network with a memory replays whole ones
 
 
 class PolicyChange(NamedTuple):
@@ -74,17 +75,24 @@ def step_scale(change: PolicyChange, limits: StepLimitOptions) -> float:
 @torch.no_grad()
 def change_since(rollout: Rollout, network: ActorCritic) -> PolicyChange:
     """Return how far a network is from the one that played a rollout, in the mean of a sample of its states."""
-    chosen = sample_of(len(rollout))
-    before = rollout.logits.flatten(0, 1)[chosen].log_softmax(-1)
-    logits, values = network(rollout.observations.flatten(0, 1)[chosen])
+    length, batch = rollout.actions.shape
+    if network.memory:  # whole games, as what they remember changes, too
+        games = sample_of(batch, max(GAMES, SAMPLE // length))
+        logits, values = rollout.replay(network, games)
+        logits_before, values_before = rollout.logits[:, games], rollout.values[:, games]
+    else:
+        steps = sample_of(len(rollout), SAMPLE)
+        logits, values = network(rollout.observations.flatten(0, 1)[steps])
+        logits_before, values_before = rollout.logits.flatten(0, 1)[steps], rollout.values.flatten()[steps]
+    before = logits_before.log_softmax(-1)
     kl = (before.exp() * (before - logits.log_softmax(-1))).sum(-1).mean()
-    moved = (values - rollout.values.flatten()[chosen]).square().mean().sqrt()
+    moved = (values - values_before).square().mean().sqrt()
     return PolicyChange(float(kl), float(moved))
 
 
-def sample_of(steps: int) -> Tensor:
-    """Return the indices of up to SAMPLE states of a rollout, whose games follow each other within each step.
+def sample_of(number: int, most: int) -> Tensor:
+    """Return the indices of up to ``most`` of a rollout's games, or of its states, game after game within each step.
 
     A whole number as distance would meet the same few games again and again.
     """
-    return torch.linspace(0, steps - 1, min(steps, SAMPLE)).long()
+    return torch.linspace(0, number - 1, min(number, most)).long()

@@ -93,6 +93,8 @@ class EvaluationResult:
 class FixedBatch:
     """Asks a network about games, such that the answer for a game does not depend on the other games.
 
+    A network with a memory is to be asked about each step of a game, once.
+
     Kernels of matrix products are chosen by the size of the batch, and some compute its last rows in another order of
     addition. A game would have other last bits of its logits beside other games, and now and then another action. So
     all batches have the same size, and each game has a row of its own, by its number.
@@ -104,6 +106,15 @@ class FixedBatch:
     def __init__(self, network: ActorCritic) -> None:
         self._network = network
         self._observations: NDArray[Any] | None = None  # (BATCH_ROWS, *observation); rows of no game are not read
+        self._lstm_state = network.first_lstm_state(BATCH_ROWS)
+
+    def forget(self, row: int) -> None:
+        """Begin a game in a row, or a life: nothing is remembered."""
+        self._lstm_state[row] = 0.0
+
+    def remembered(self, row: int) -> Tensor:
+        """Return what is remembered of the game in a row, ``(S,)``."""
+        return self._lstm_state[row]
 
     def ask(self, observations: Mapping[int, NDArray[Any]]) -> tuple[Tensor, Tensor]:
         """Return the logits ``(B, A)`` and values ``(B,)`` of games, in their order.
@@ -117,8 +128,11 @@ class FixedBatch:
         for row, observation in observations.items():
             self._observations[row] = observation
         with torch.no_grad():
-            logits, values = self._network(torch.from_numpy(self._observations))
+            logits, values, _, lstm_state = self._network.act(
+                torch.from_numpy(self._observations), lstm_state=self._lstm_state
+            )
         rows = list(observations)
+        self._lstm_state[rows] = lstm_state[rows]
         return logits[rows], values[rows]
 
 
@@ -172,14 +186,16 @@ class OngoingGame:
 
     Args:
         environment: Plays the games, one after another.
+        options: The game's.
     """
 
-    def __init__(self, environment: Game) -> None:
+    def __init__(self, environment: Game, options: GameOptions) -> None:
         self.environment = environment
+        self._options = options
 
     def begin(self, number: int, seed: int) -> None:
         """Start game ``number`` of the protocol, which has this seed."""
-        self.number, self.row = number, row_of(number)
+        self.number, self.row, self.remembers = number, row_of(number), False
         self.generator = action_generator(seed)
         self.observation: NDArray[Any]
         self.observation, _ = self.environment.reset(seed=seed)
@@ -187,7 +203,8 @@ class OngoingGame:
 
     def step(self, action: int) -> PlayedGame | None:
         """Play one step; return the game when it has ended."""
-        self.observation, reward, terminated, truncated, _ = self.environment.step(action)
+        self.observation, reward, terminated, truncated, info = self.environment.step(action)
+        self.remembers = not ends_episode(info, self._options)
         self._return += float(reward)
         self._actions.append(action)
         if not (terminated or truncated):
@@ -220,9 +237,12 @@ def play_games(
     batch = FixedBatch(network)
     games: list[OngoingGame] = []
     while len(games) < games_at_once and (number := next_number(free_rows(games))) is not None:
-        games.append(OngoingGame(make_evaluation_environment(options, protocol)))
+        games.append(OngoingGame(make_evaluation_environment(options, protocol), options))
         games[-1].begin(number, seeds[number])
     while games:
+        for game in games:
+            if not game.remembers:
+                batch.forget(game.row)
         logits, _ = batch.ask({game.row: game.observation for game in games})
         actions = choose_actions(logits.numpy(), protocol.greedy, [game.generator for game in games])
         ended = []
@@ -236,6 +256,11 @@ def play_games(
             else:
                 game.begin(number, seeds[number])
         yield ended
+
+
+def ends_episode(info: Mapping[str, Any], options: GameOptions) -> bool:
+    """Return whether a step ended what the learner saw as an episode, by a lost life: memory does not reach over it."""
+    return options.terminal_on_life_loss and bool(info.get("life_lost"))
 
 
 def free_rows(games: Sequence[OngoingGame]) -> set[int]:

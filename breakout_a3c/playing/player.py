@@ -15,8 +15,15 @@ from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.seeds import action_generator
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.playing.controls import Controls, action_of
-from breakout_a3c.playing.evaluation import FixedBatch, Protocol, choose_actions, make_evaluation_environment, row_of
-from breakout_a3c.playing.saliency import policy_saliency
+from breakout_a3c.playing.evaluation import (
+    FixedBatch,
+    Protocol,
+    choose_actions,
+    ends_episode,
+    make_evaluation_environment,
+    row_of,
+)
+from breakout_a3c.playing.saliency import SaliencyMap, policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
 NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
@@ -79,11 +86,14 @@ class Player:
         self, network: ActorCritic, options: GameOptions, protocol: Protocol, controls: Controls | None = None
     ) -> None:
         self._network = network
+        self._options = options
         self._batch = FixedBatch(network)
         self._title = options.name.replace("_", " ")
         self._controls = controls or Controls(greedy=protocol.greedy)
         self._controls.refresh = self._refresh
-        self._observation: Any = None  # from which the shown scene's action was chosen
+        # From which the shown scene's action was chosen.
+        self._observation: Any = None
+        self._lstm_state: torch.Tensor | None = None
         self._seeds = protocol.game_seeds()
         self._environment = make_evaluation_environment(options, protocol)
         self._take_screens = film(self._environment)
@@ -103,6 +113,7 @@ class Player:
         generator = action_generator(seed)
         observation, info = self._environment.reset(seed=seed)
         has_lives = bool(info.get("lives"))  # Pong's emulator counts 0 lives from beginning to end
+        self._batch.forget(row_of(game))
         self._take_screens()  # those of the no-op frames, before the agent's first step
         last_score = self.scores[-1] if self.scores else None
         values: deque[float] = deque(maxlen=VALUES_SHOWN)
@@ -113,6 +124,8 @@ class Player:
             scene = replace(decision, game=game + 1, step=step, last_score=last_score)
             observation, reward, terminated, truncated, info = self._environment.step(scene.action)
             score, game_over = score + float(reward), terminated or truncated
+            if ends_episode(info, self._options):
+                self._batch.forget(row_of(game))
             if game_over:
                 self.scores.append(score)
             for screen in self._take_screens():
@@ -130,9 +143,10 @@ class Player:
         Returns:
             A scene with the policy, the action and the values; its other fields are placeholders.
         """
+        self._observation = observation
+        self._lstm_state = self._batch.remembered(row_of(game)).clone()
         logits, estimates = self._batch.ask({row_of(game): observation})
         values.append(estimates.item())
-        self._observation = observation
         return Scene(
             screen=NO_SCREEN,
             title=self._title,
@@ -176,5 +190,8 @@ class Player:
             return {}
         return {
             "observation": observation if self._controls.frames else None,
-            "saliency": policy_saliency(self._network, observation) if self._controls.saliency else None,
+            "saliency": self._saliency(observation) if self._controls.saliency else None,
         }
+
+    def _saliency(self, observation: Any) -> SaliencyMap:
+        return policy_saliency(self._network, observation, self._lstm_state)

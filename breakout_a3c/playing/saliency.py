@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from breakout_a3c.games.preprocessing import SIDE, Bytes
 from breakout_a3c.learning.networks import ActorCritic
@@ -27,7 +28,7 @@ def place_masks() -> NDArray[np.float32]:
 
 
 @torch.no_grad()
-def policy_saliency(network: ActorCritic, observation: Bytes) -> SaliencyMap:
+def policy_saliency(network: ActorCritic, observation: Bytes, lstm_state: Tensor | None = None) -> SaliencyMap:
     """Return how much the policy changes when one place is blurred.
 
     ``S = 1/2 |logits(x) - logits(x')|^2`` (equation 2), where x' is x with the place blurred in all four frames.
@@ -35,6 +36,7 @@ def policy_saliency(network: ActorCritic, observation: Bytes) -> SaliencyMap:
     Args:
         network: The policy.
         observation: ``(84, 84, 4)`` uint8.
+        lstm_state: ``(S,)``, what the network remembers; None: nothing.
 
     Returns:
         ``(PLACES, PLACES)`` float32, at least 0.
@@ -45,7 +47,8 @@ def policy_saliency(network: ActorCritic, observation: Bytes) -> SaliencyMap:
     batch[0] = sharp
     np.multiply(place_masks(), difference, out=batch[1:])
     batch[1:] += sharp
-    logits, _ = network(torch.from_numpy(batch))
+    lstm_states = None if lstm_state is None else lstm_state.expand(len(batch), -1)
+    logits, _ = network(torch.from_numpy(batch), lstm_states)
     changes = (logits[1:] - logits[0]).square().sum(dim=1) / 2
     saliency: SaliencyMap = changes.reshape(PLACES, PLACES).numpy()
     return saliency

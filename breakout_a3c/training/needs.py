@@ -28,7 +28,9 @@ TRAINER_MB, LEARNER_MB = 150, 10
 # Of an Atari game: the emulator, and a step of a rollout. An observation has 28,224 bytes, and what the layers of the
 # smaller network made of it 18,496, in bf16.
 GAME_MB, STEP_MB = 1.5, 0.04
-PARAMETERS = {"paper": 670_000, "nature": 1_680_000, "mlp": 2_000}  # with one trunk; tied weights: half as many
+# Of a trunk with the heads, of which a symmetric network has half as many, and of the LSTM cells: a quarter.
+PARAMETERS = {"paper": 670_000, "nature": 1_680_000, "lstm": 670_000, "nature-lstm": 1_680_000, "mlp": 2_000}
+LSTM_PARAMETERS = {"lstm": 525_000, "nature-lstm": 787_000}
 PARAMETER_BYTES = 4
 
 
@@ -104,5 +106,6 @@ def shared_bytes(config: TrainConfig) -> int:
     """Return the bytes of the vectors that the processes share: parameters, averages of the optimizer, a snapshot."""
     network = config.network
     trunks = 2 if network.separate_value_network else 1
-    vectors = 4 if config.optimizer.name == "adam" else 3
-    return PARAMETERS[network.name] * trunks * vectors * PARAMETER_BYTES // (2 if network.symmetric else 1)
+    parameters = PARAMETERS[network.name] * trunks // (2 if network.symmetric else 1)
+    parameters += LSTM_PARAMETERS.get(network.name, 0) // (4 if network.symmetric else 1)
+    return parameters * PARAMETER_BYTES * (4 if config.optimizer.name == "adam" else 3)

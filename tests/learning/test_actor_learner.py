@@ -116,10 +116,11 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
     "config",
     [
         ALONE.replace(total_steps=2000, final_rollout_length=20),
+        ALONE.replace(total_steps=2000, network="lstm"),
         PRESETS["cartpole"].replace(threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
         PRESETS["paper"].replace(threads=1, total_steps=500, precision="float32"),
     ],
-    ids=["breakout", "cartpole with adam", "paper"],
+    ids=["breakout", "lstm", "cartpole with adam", "paper"],
 )
 def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
     assert config.schedule.total_steps is not None
@@ -139,15 +140,16 @@ def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
     assert torch.equal(second.optimizer.square_average, whole.optimizer.square_average)
 
 
+@pytest.mark.parametrize("network", ["paper", "lstm"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
-    reduction: LossReduction, monkeypatch: pytest.MonkeyPatch
+    reduction: LossReduction, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = ALONE.replace(rollout_length=7, loss_reduction=reduction)
+    config = ALONE.replace(rollout_length=7, loss_reduction=reduction, network=network)
     environments = make_environments(config.game, [1, 2])
-    network = make_network(config.network, environments[0])
-    local = LocalParameters(network)
-    rollout = RolloutCollector(config, environments, seed=0).collect(network)
+    made = make_network(config.network, environments[0])
+    local = LocalParameters(made)
+    rollout = RolloutCollector(config, environments, seed=0).collect(made)
     advantages, returns = torch.randn(2, 7, 2)
 
     def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from breakout_a3c.config import Network
@@ -9,6 +10,12 @@ from breakout_a3c.learning.cached_layers import CachedOutputs, convolution_input
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import ActorCritic
 from tests.learning.test_networks import ATARI, make_network, make_observations
+
+
+def decided_from_cache(network: ActorCritic, observations: Tensor, cached: CachedOutputs) -> tuple[Tensor, Tensor]:
+    """Return logits and values, differentiably."""
+    features = network.features_from_cache(observations, cached)
+    return network.heads(features[0], features[-1])
 
 
 @pytest.mark.parametrize(
@@ -24,7 +31,7 @@ def test_the_cache_gives_the_outputs_of_acting_and_the_gradients_of_autograd(
     LocalParameters(made, precision)
     with torch.no_grad():
         parts = [made.act(part) for part in observations.split(2)]
-    from_cache = made.forward_from_cache(observations, CachedOutputs.joined([part[2] for part in parts]))
+    from_cache = decided_from_cache(made, observations, CachedOutputs.joined([part[2] for part in parts]))
     repeated = made(observations)
     for index in (0, 1):
         torch.testing.assert_close(from_cache[index], torch.cat([part[index] for part in parts]))
@@ -42,9 +49,9 @@ def test_with_two_trunks_the_value_has_nothing_to_do_with_the_policy(network: Ne
     torch.manual_seed(0)
     made = ActorCritic(network, (4,) if network == "mlp" else ATARI, 3, separate_value_network=True)
     observations = make_observations(network, 5)
-    logits, values, cached = made.act(observations)
+    logits, values, cached, _ = made.act(observations)
     detached = CachedOutputs([output.detach() for output in cached.layers], cached.weights, cached.version)
-    from_cache = made.forward_from_cache(observations, detached)
+    from_cache = decided_from_cache(made, observations, detached)
     torch.testing.assert_close(from_cache, (logits, values))
     policy_trunk, value_trunk = (list(trunk.parameters()) for trunk in made.trunks)
     for loss, concerned, other in ((logits, policy_trunk, value_trunk), (values, value_trunk, policy_trunk)):
@@ -61,11 +68,11 @@ def test_the_cache_of_other_parameters_is_refused() -> None:
     local = LocalParameters(made)
     for _ in range(4):
         local.pull(local.float32_parameters())
-    logits, _, cached = made.act(observations)
-    torch.testing.assert_close(made.forward_from_cache(observations, cached)[0], logits)
+    logits, _, cached, _ = made.act(observations)
+    torch.testing.assert_close(decided_from_cache(made, observations, cached)[0], logits)
     local.pull(2 * local.float32_parameters())
     with pytest.raises(AssertionError, match=r"parameters 5 did not make the cache of 4$"):
-        made.forward_from_cache(observations, cached)
+        made.features_from_cache(observations, cached)
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from breakout_a3c.config import LossReduction
 from breakout_a3c.learning.losses import Losses, actor_critic_losses, entropy, policy_loss, value_loss
 
 # Three states with another policy and another action each; probabilities 1/4, 1/4, 1/2 and so on.
@@ -170,26 +169,6 @@ def test_loss_and_gradients_are_those_of_the_slow_version(
     assert total.item() == pytest.approx(loss, rel=1e-5)
     torch.testing.assert_close(logits.grad, torch.tensor(by_logits, dtype=torch.float32))
     torch.testing.assert_close(values.grad, torch.tensor(by_values, dtype=torch.float32))
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_losses_of_the_parts_add_up_to_those_of_the_update(reduction: LossReduction) -> None:
-    whole_logits, whole_values = leaf(PROBABILITIES.log()), leaf(VALUES)
-    options = {"entropy_coef": 0.1, "value_coef": 0.5, "reduction": reduction}
-    whole = make_losses(whole_logits, whole_values, **options)
-    whole.total.backward()
-    logits, values = leaf(PROBABILITIES.log()), leaf(VALUES)
-    parts = [
-        actor_critic_losses(
-            logits[rows], values[rows], ACTIONS[rows], ADVANTAGES[rows], RETURNS[rows], fraction=fraction, **options
-        )
-        for rows, fraction in ((slice(0, 1), 1 / 3), (slice(1, 3), 2 / 3))
-    ]
-    for term, expected in zip(zip(*parts, strict=True), whole, strict=True):
-        torch.testing.assert_close(torch.stack(term).sum(), expected)
-    torch.stack([part.total for part in parts]).sum().backward()
-    torch.testing.assert_close(logits.grad, whole_logits.grad)
-    torch.testing.assert_close(values.grad, whole_values.grad)
 
 
 @pytest.mark.parametrize("wrong", ["values", "advantages", "returns"])

@@ -174,10 +174,13 @@ def test_cached_outputs_are_those_of_the_states_acted_in(others: int) -> None:
     games = [ScriptedGame(ON, ON, DEAD), *(ScriptedGame(*[ON] * 9, name=1) for _ in range(others))]
     rollout, _, network = collect(make_config(5), *games)
     cached = rollout.cached_outputs_of(slice(None))
-    logits, values = network.forward_from_cache(rollout.observations.flatten(0, 1), cached)
+    (features,) = network.features_from_cache(rollout.observations.flatten(0, 1), cached)
+    logits, values = network.replay(rollout.features(network), rollout.first_lstm_state, rollout.ended)
+    torch.testing.assert_close(network.heads(features, features), (logits.flatten(0, 1), values.flatten()))
+    torch.testing.assert_close(values, rollout.values)
+    torch.testing.assert_close(logits, rollout.logits)
     expected, _ = network(rollout.observations.flatten(0, 1))
-    torch.testing.assert_close(values, rollout.values.flatten())
-    torch.testing.assert_close(logits, expected)
+    torch.testing.assert_close(logits.flatten(0, 1), expected)
     assert len(cached.layers[0]) == len(rollout) == (10 if others else 3)
 
 

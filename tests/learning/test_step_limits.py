@@ -39,7 +39,7 @@ def test_the_network_that_played_has_not_changed() -> None:
 @pytest.mark.parametrize("length", [5, 20], ids=["all", "a sample"])
 def test_the_change_by_hand(length: int) -> None:
     network, rollout = play(CONFIG.replace(rollout_length=length))
-    observations = rollout.observations.flatten(0, 1)[sample_of(4 * length)]
+    observations = rollout.observations.flatten(0, 1)[sample_of(4 * length, 32)]
     assert len(observations) == min(4 * length, 32)
     before, values_before = network(observations)[0].softmax(1), network(observations)[1]
     for parameter in network.parameters():
@@ -55,7 +55,7 @@ def test_the_change_by_hand(length: int) -> None:
 @pytest.mark.parametrize("games", [16, 40])
 @pytest.mark.parametrize("length", [5, 8, 15, 16, 20, 32])
 def test_a_sample_is_of_many_games_and_the_whole_time(length: int, games: int) -> None:
-    chosen = sample_of(length * games)
+    chosen = sample_of(length * games, 32)
     assert len(set((chosen % games).tolist())) >= 12
     assert len(set((chosen // games).tolist())) >= min(length, 12)
 

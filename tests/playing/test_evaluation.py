@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from breakout_a3c.config import GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.games.batch import FinishedGame
@@ -68,10 +68,10 @@ def test_seeds_are_disjoint_from_training() -> None:
 class NetworkOfAnyCpu(ActorCritic):
     """Its logits depend on the size of the batch and on a game's row, as they may by a kernel of matrix products."""
 
-    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        logits, values = super().forward(observations)
+    def act(self, *arguments: Any, **named: Any) -> Any:
+        logits, *rest = super().act(*arguments, **named)
         rows = torch.arange(len(logits))[:, None] + 100 * len(logits)
-        return logits + torch.sin(rows * torch.arange(1, 1 + logits.shape[1])), values
+        return logits + torch.sin(rows * torch.arange(1, 1 + logits.shape[1])), *rest
 
 
 def play_by(players: int, games_at_once: int, network: ActorCritic, protocol: Protocol) -> EvaluationResult:

@@ -16,7 +16,7 @@ class OnePixel(nn.Module):
         super().__init__()
         self._place = row, column
 
-    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, observations: Tensor, lstm_state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         seen = observations[:, self._place[0], self._place[1], -1].float()
         return torch.stack((seen, -seen), dim=1), seen
 

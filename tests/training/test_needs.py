@@ -107,9 +107,11 @@ def test_too_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         BREAKOUT,
         BREAKOUT.replace(symmetric=False, optimizer="adam"),
         BREAKOUT.replace(network="nature", separate_value_network=True),
+        BREAKOUT.replace(network="lstm"),
+        BREAKOUT.replace(network="nature-lstm", symmetric=False),
         CARTPOLE,
     ],
-    ids=["paper", "adam", "nature", "cartpole"],
+    ids=["paper", "adam", "nature", "lstm", "nature-lstm", "cartpole"],
 )
 def test_no_more_shared_memory_is_asked_for_than_is_taken(config: Any) -> None:
     shared = SharedParameters.of_network(make_network(config.network, make_environment(config.game)), config)
