@@ -530,10 +530,12 @@ class TrainConfig:
     def replace_given(self, settings: dict[str, Any]) -> Self:
         """Return this configuration with the settings that a user gave.
 
-        Another game than Breakout starts from ``OTHER_GAMES``, unless this is not the default.
+        Another game than Breakout starts from ``OTHER_GAMES``, unless more than the network is not the default's.
         """
         is_other = settings.get("game", self.game.name) not in MIRRORED_GAMES
-        return self.replace(**(OTHER_GAMES | settings if is_other and self == type(self)() else settings))
+        default = type(self)().to_dict()
+        is_default = self.to_dict() | {"network": default["network"]} == default
+        return self.replace(**(OTHER_GAMES | settings if is_other and is_default else settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings by the names of the settings, for checkpoints and TensorBoard."""

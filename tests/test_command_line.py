@@ -314,6 +314,7 @@ def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> No
         ("paper", "breakout", "paper"),
         ("paper", "tic_tac_toe_3d", "paper-tic_tac_toe_3d"),
         ("breakout", "pong", "breakout-pong"),
+        ("lstm", "pong", "lstm-pong"),
     ],
 )
 def test_a_run_is_called_by_its_preset_and_its_game(preset: str | None, game: str, prefix: str) -> None:

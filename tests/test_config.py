@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from breakout_a3c.config import SETTINGS, TrainConfig, option_name
+from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.retired_settings import ADDED_LATER, RENAMED, from_dict
@@ -230,6 +230,14 @@ def test_only_breakout_is_known_to_be_symmetric() -> None:
     assert not BREAKOUT.replace(game="pong", symmetric=False, late_starts=0.0).network.symmetric
     settings = BREAKOUT.to_dict() | {"game": "pong", "late_starts": 0.0}
     assert not from_dict(settings, "old.pt").network.symmetric, "it had no effect there"
+
+
+def test_another_game_has_its_own_settings_with_any_network() -> None:
+    given = {"game": "pong"}
+    assert PRESETS["lstm"].replace_given(given) == BREAKOUT.replace_given(given | {"network": "lstm"})
+    assert BREAKOUT.replace_given(given).optimizer.learning_rate == OTHER_GAMES["learning_rate"]
+    with pytest.raises(UserError, match="give --no-symmetric"):
+        PRESETS["lstm"].replace(total_steps=77).replace_given(given)
 
 
 def test_settings_have_one_name_each() -> None:
