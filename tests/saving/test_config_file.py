@@ -109,7 +109,7 @@ def test_a_table_of_earlier_versions_is_understood(path: Path) -> None:
         ('[learners]\nthreads = "3"\n', "--threads is '3': give it int"),
         ('[learners]\nthreads = "none"\n', "--threads is None: give it int"),
         ("[game]\nauto_fire = 1\n", "--auto-fire is 1: give it bool"),
-        ('[network]\nnetwork = "resnet"\n', "--network is 'resnet': choose one of paper, nature, lstm, nature-lstm, mlp"),
+        ('[network]\nnetwork = "resnet"\n', "--network is 'resnet': choose one of paper, nature, lstm, nature-lstm"),
         ("[loss]\nentropy_coef = nan\n", "--entropy-coef is nan"),
         ("[loss]\nentropy_coef = inf\n", "--entropy-coef is inf"),
         ("[learners]\nthreads = [3]\n", "threads"),
