@@ -3,15 +3,8 @@
 from breakout_a3c.config import CARTPOLE, TrainConfig
 
 BREAKOUT = TrainConfig()
-# CartPole-v1, which counts as solved at a mean return of 475.
-CARTPOLE_A3C = BREAKOUT.replace(
-    game=CARTPOLE,
-    network="mlp",
-    precision="float32",
-    threads=3,
-    envs=8,
-    frame_skip=1,
-    clip_rewards=False,
+# A3C without what the default adds to it.
+PLAIN = BREAKOUT.replace(
     life_loss_penalty=0.0,
     second_chances=0.0,
     sticky_games=0.0,
@@ -19,44 +12,40 @@ CARTPOLE_A3C = BREAKOUT.replace(
     stall_steps=None,
     symmetric=False,
     background="black",
+    precision="float32",
     final_rollout_length=None,
     learning_rate=7e-4,
     warmup_updates=0,
     max_kl=None,
     max_value_change=None,
-    final_entropy_coef=0.002,
     average_steps=0,
+)
+# CartPole-v1, which counts as solved at a mean return of 475.
+CARTPOLE_A3C = PLAIN.replace(
+    game=CARTPOLE,
+    network="mlp",
+    threads=3,
+    envs=8,
+    frame_skip=1,
+    clip_rewards=False,
+    final_entropy_coef=0.002,
     total_steps=500_000,
     eval_minutes=0.1,
 )
 
 # Mnih et al. 2016 with the details that its author confirmed to the authors of async-rl, whose
 # value loss is 0.5 * (R - V)^2 / 2; only the weights begin otherwise, as in OpenAI baselines.
-PAPER = BREAKOUT.replace(
+PAPER = PLAIN.replace(
     actions="minimal",
     auto_fire=False,
-    life_loss_penalty=0.0,
-    second_chances=0.0,
-    sticky_games=0.0,
-    late_starts=0.0,
-    stall_steps=None,
-    symmetric=False,
-    background="black",
-    precision="float32",
     envs=1,
-    final_rollout_length=None,
     gae_lambda=1.0,
-    learning_rate=7e-4,
-    warmup_updates=0,
     optimizer_eps=0.1,
     rmsprop_eps_inside_root=True,
     final_entropy_coef=0.01,
     value_coef=0.25,
     max_grad_norm=40.0,
-    max_kl=None,
-    max_value_change=None,
     loss_reduction="sum",
-    average_steps=0,
 )
 
 PRESETS: dict[str, TrainConfig] = {
