@@ -3,7 +3,7 @@
 from breakout_a3c.config import CARTPOLE, TrainConfig
 
 BREAKOUT = TrainConfig()
-# A3C without what the default adds to it.
+# What the default adds to A3C is left out.
 PLAIN = BREAKOUT.replace(
     life_loss_penalty=0.0,
     second_chances=0.0,

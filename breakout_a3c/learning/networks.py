@@ -302,6 +302,10 @@ class ActorCritic(nn.Module):
         logits, values = self.heads(features[0], features[-1])
         return logits, values, cached, lstm_state
 
+    def features(self, observations: Tensor) -> list[Tensor]:
+        """Return the features ``(B, num_features)`` of each trunk."""
+        return [trunk(observations)[-1] for trunk in self._trunks]
+
     def features_of(self, cached: CachedOutputs) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of each trunk, among what ``act`` returned."""
         depth = len(cached.layers) // len(self._trunks)

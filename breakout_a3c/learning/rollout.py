@@ -59,8 +59,8 @@ class Rollout:
             network: With the same layers.
             games: ``(G,)`` int64, their indices.
         """
-        *_, cached, _ = network.act(self.observations[:, games].flatten(0, 1))
-        features = [each.unflatten(0, (-1, len(games))) for each in network.features_of(cached)]
+        features = network.features(self.observations[:, games].flatten(0, 1))
+        features = [each.unflatten(0, (-1, len(games))) for each in features]
         return network.replay(features, self.first_lstm_state[games], self.ended[:, games])
 
 

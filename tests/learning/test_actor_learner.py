@@ -1,5 +1,7 @@
+import sys
 from contextlib import suppress
 from multiprocessing import Pipe
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,9 @@ from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT, PRESETS
 from breakout_a3c.processes.pipes import Inbox
+from tests.running import run
+
+ROOT = Path(__file__).parents[2]
 
 
 def make_shared(config: TrainConfig) -> SharedParameters:
@@ -197,3 +202,12 @@ def test_a_gradient_that_is_not_finite_is_not_pushed(monkeypatch: pytest.MonkeyP
     assert torch.isfinite(shared.parameters).all()
     assert shared.total_updates() < 10
     assert sum(report.updates_not_finite for report in reports) == 10 - shared.total_updates()
+
+
+def test_the_first_gradient_does_not_import_sympy() -> None:
+    """As some ways into torch's autograd do: 0.3 s and 487 modules, in each process at its first update."""
+    code = (
+        "import sys; from tests.learning.test_actor_learner import ALONE, train_alone; "
+        "train_alone(ALONE.replace(total_steps=20)); print('sympy' in sys.modules)"
+    )
+    assert run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout == "False\n"
