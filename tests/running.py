@@ -194,6 +194,7 @@ def nothing_is_left() -> Iterator[None]:
     TEMPORARY.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch, signals_of_tests():
         patch.setenv("TMPDIR", str(TEMPORARY))
+        patch.setenv("PYTHONFAULTHANDLER", "1")  # a program that crashes says where
         yield
     left = marked_processes([SESSION])
     end_all([SESSION])

@@ -9,14 +9,16 @@ import json
 import math
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
 from werkzeug.exceptions import HTTPException, abort
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
 from breakout_a3c.errors import UserError
@@ -97,6 +99,34 @@ class QuietHandler(WSGIRequestHandler):
         """Print nothing."""
 
 
+class PageServer(ThreadedWSGIServer):
+    """Ends its connections when it closes: Python can crash while it ends if a thread of theirs still runs."""
+
+    daemon_threads = False  # server_close waits for them
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], listening: socket.socket) -> None:
+        self._connections: set[socket.socket] = set()
+        host, port = listening.getsockname()
+        super().__init__(host, port, application, QuietHandler, fd=listening.fileno())
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer the requests of a connection, in a thread of its own."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection that is answered."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """End all connections, the idle ones and those of browsers that read nothing too."""
+        for connection in tuple(self._connections):
+            with suppress(OSError):  # it ended meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
+
+
 class Page:
     """The page; a context manager that serves it.
 
@@ -125,13 +155,12 @@ class Page:
                 f"the port {port} is not available ({error.strerror}): give another one, such as --serve {port + 1}."
             ) from error
         self._socket.listen()
-        self._server = make_server(
-            HOST, port, self._answer, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
-        )
+        self._server = PageServer(self._answer, self._socket)
+        self._serving = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
         self.port = self._server.port
 
     def __enter__(self) -> "Page":
-        threading.Thread(target=self._server.serve_forever, name="page", daemon=True).start()
+        self._serving.start()
         return self
 
     def __exit__(
@@ -141,7 +170,7 @@ class Page:
         with self._new_picture:
             self._new_picture.notify_all()
         self._server.shutdown()
-        self._server.server_close()
+        self._serving.join()  # it closes the server
         self._socket.close()
 
     def draw(self, scene: Scene) -> None:

@@ -72,6 +72,20 @@ def test_the_page_has_a_button_for_each_command(page: tuple[Page, Controls]) -> 
     assert 'src="/stream"' in text
 
 
+def test_no_thread_of_the_page_is_left_when_it_is_closed() -> None:
+    before = threading.active_count()
+    with Page(Controls(), 0) as page:
+        page._picture = bytes(10_000_000)  # more than the buffers of a connection hold
+        idle, streaming = (socket.create_connection(("127.0.0.1", page.port), timeout=10) for _ in range(2))
+        streaming.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        streaming.recv(1)  # and no more
+        wait_for(lambda: threading.active_count() == before + 3)
+    assert threading.active_count() == before
+    assert idle.recv(1) == b""
+    idle.close()
+    streaming.close()
+
+
 def test_the_stream_shows_the_picture(page: tuple[Page, Controls]) -> None:
     answer = ask(page[0], "GET", "/stream")
     assert (answer.getheader("Content-Type") or "").startswith("multipart/x-mixed-replace")
