@@ -12,14 +12,17 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from breakout_a3c.called import is_installed
 from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.dependencies import dependency_trouble
 from breakout_a3c.errors import UserError
+from breakout_a3c.extensions import REGISTERED_FOR, load_extension
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of a disk, in a user's quota, in a file
 # torch reads both. Batch systems set them to the cores of a job, and each of 8 processes would have 8 threads; only the
 # learner of a2c computes on several cores, and sets that itself.
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+LOOPBACK = "127.0.0.1"
 EXIT_NOT_PRINTED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -36,7 +39,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is, and exit with code 2."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}: see python {self.prog} --help.\n")
+        self.exit(
+            EXIT_BAD_INPUT, f"{self.prog}: {message}: see {'' if is_installed() else 'python '}{self.prog} --help.\n"
+        )
 
 
 def program_name() -> str:
@@ -125,7 +130,8 @@ def add_option(group: argparse._ArgumentGroup, setting: str, spec: "Field[Any]",
     if kinds == (bool,):
         group.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help)
     elif all(isinstance(kind, str) for kind in kinds):
-        group.add_argument(name, choices=kinds, default=argparse.SUPPRESS, help=help)
+        choices = (*kinds, *REGISTERED_FOR.get(setting, ()))
+        group.add_argument(name, choices=choices, default=argparse.SUPPRESS, help=help)
     else:
         kind = next(kind for kind in kinds if kind is not type(None))
         parse = number_or_none(kind) if type(None) in kinds else number(kind)
@@ -151,6 +157,41 @@ def add_retired_options(parser: argparse.ArgumentParser, renamed: Mapping[str, s
         parser.add_argument(
             option_name(old), action=RetiredOption, const=option_name(new), nargs="?", help=argparse.SUPPRESS
         )
+
+
+class Import(argparse.Action):
+    """An option whose file registers something, and does so at once: other options may name it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, options: object, value: Any, name: str | None = None) -> None:
+        """Run the file."""
+        load_extension(value)
+
+
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for games, networks and reward rules of a user's own."""
+    parser.add_argument(
+        "--import",
+        action=Import,
+        metavar="FILE",
+        help="a Python file that registers a game, a network or a reward rule of your own (docs/library.md)",
+    )
+
+
+def add_host_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that opens a page beyond this machine."""
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default=LOOPBACK,
+        help="with --serve: an address of this machine to open the page to others, 0.0.0.0 for all; whoever has the "
+        "random token in the printed address may watch and press buttons [this machine alone]",
+    )
+
+
+def require_page(options: argparse.Namespace) -> None:
+    """Raise a UserError if the address of a page was given, and no page."""
+    if options.host != LOOPBACK and not options.serve:
+        raise UserError("--host is an address of the page: give it together with --serve.")
 
 
 def number(kind: type) -> Callable[[str], Any]:
@@ -196,3 +237,17 @@ def with_options(config: TrainConfig, options: argparse.Namespace) -> TrainConfi
         if name in given:
             raise UserError(f"{option_name(name)} does nothing without {fitting}: leave it out, or give both.")
     return config
+
+
+def number_between(kind: type, low: float, high: float) -> Callable[[str], Any]:
+    """Return a parser of numbers from ``low`` to ``high``."""
+    parse_number = number(kind)
+
+    def parse(text: str) -> Any:
+        value = parse_number(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
+        return value
+
+    parse.__name__ = parse_number.__name__
+    return parse

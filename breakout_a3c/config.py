@@ -10,7 +10,9 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from breakout_a3c.called import called
 from breakout_a3c.errors import UserError
+from breakout_a3c.extensions import GAMES, NETWORKS, REGISTERED_FOR
 
 Network = Literal["paper", "nature", "lstm", "nature-lstm", "mlp"]
 Actions = Literal["reduced", "minimal", "full"]
@@ -93,8 +95,9 @@ def check_value(spec: "Field[Any]", value: Any) -> None:
     name = option_name(setting_name(spec))
     choices = get_args(spec.type)
     if choices and all(isinstance(choice, str) for choice in choices):
+        choices = (*choices, *REGISTERED_FOR.get(setting_name(spec), ()))
         if value not in choices:
-            raise UserError(f"{name} is {value!r}: choose one of {', '.join(choices)}.")
+            raise UserError(f"{name} is {value!r}: choose one of {', '.join(choices)}{own_hint(spec)}.")
         return
     allowed = choices or (spec.type,)
     if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
@@ -112,6 +115,11 @@ def check_value(spec: "Field[Any]", value: Any) -> None:
         raise UserError(f"{name} is {value}: it must be at most {high}.")
     if isinstance(value, float) and value == float("inf"):
         raise UserError(f"{name} is infinite: give a finite number.")
+
+
+def own_hint(spec: "Field[Any]") -> str:
+    """Return how one of a user's own is made known, for a setting that takes such."""
+    return ", or give --import FILE for one of your own" if setting_name(spec) in REGISTERED_FOR else ""
 
 
 class Options:
@@ -133,7 +141,9 @@ class GameOptions(Options):
     """Which game is played, and what the learner sees of it."""
 
     name: str = option(
-        "breakout", "an Atari game of ale-py, as python -m breakout_a3c games lists them, or cartpole", setting="game"
+        "breakout",
+        f"an Atari game of ale-py, as {called('games')} lists them, or cartpole, or one of --import",
+        setting="game",
     )
     actions: Actions = option(
         "reduced",
@@ -200,7 +210,17 @@ class GameOptions(Options):
         low=1,
         high=10**9,
     )
+    reward_rule: str | None = option(
+        None,
+        "a rule of your own for the learner's rewards, in place of clipping and penalty (docs/library.md); none: "
+        "those two",
+    )
     reward_scale: float = option(1.0, "factor of the learner's rewards", low=1e-6, high=1e6)
+
+    @property
+    def is_atari(self) -> bool:
+        """Whether ale-py plays it."""
+        return self.name != CARTPOLE and self.name not in GAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +231,7 @@ class NetworkOptions(Options):
         "paper",
         "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
         "(Mnih et al. 2015); lstm, nature-lstm: the same with 256 LSTM cells after the dense layer (Mnih et al. 2016); "
-        "mlp: one dense layer of 256, for CartPole",
+        "mlp: one dense layer of 256, for CartPole; or one of --import",
         setting="network",
     )
     separate_value_network: bool = option(
@@ -486,20 +506,23 @@ class TrainConfig:
     upkeep: UpkeepOptions = UpkeepOptions()
 
     def __post_init__(self) -> None:
-        game = self.game.name
-        if (self.network.name == "mlp") != (game == CARTPOLE):
+        game, network = self.game.name, self.network.name
+        if (network == "mlp" and self.game.is_atari) or (network in get_args(Network)[:-1] and game == CARTPOLE):
             raise UserError(
-                f"network {self.network.name} does not fit the game {game}: use mlp for cartpole, another for Atari."
+                f"network {network} does not fit the game {game}: use mlp for cartpole, another for Atari, "
+                f"and --import FILE for a game of your own."
             )
         if self.network.name in RECURRENT and self.network.separate_value_network:
             raise UserError(f"network {self.network.name} has one memory: leave out --separate-value-network.")
+        if self.network.symmetric and network in NETWORKS:
+            raise UserError(f"network {network} has no left and right: give --no-symmetric.")
         if self.network.symmetric and game not in MIRRORED_GAMES:
             raise UserError(f"the game {game} is not its own mirror image: give --no-symmetric.")
         if self.game.late_starts and game != "breakout":
             raise UserError(f"late starts are counted in Breakout's points: give --late-starts 0 for {game}.")
         for name in ("second_chances", "sticky_games"):
-            if getattr(self.game, name) and game == CARTPOLE:
-                raise UserError(f"{name} are for Atari games: leave out --{name.replace('_', '-')} for cartpole.")
+            if getattr(self.game, name) and not self.game.is_atari:
+                raise UserError(f"{name} are for Atari games: give --{name.replace('_', '-')} 0 for {game}.")
         if self.optimizer.name == "adam" and self.optimizer.rmsprop_eps_inside_root:
             raise UserError("--rmsprop-eps-inside-root is for rmsprop: leave it out with --optimizer adam.")
 
@@ -510,8 +533,12 @@ class TrainConfig:
             found |= dict.fromkeys(("second_chances", "sticky_games"), "several games, --envs 2 or more")
         if self.game.sticky:
             found |= {"sticky_games": "--sticky 0"}
-        if self.game.name == CARTPOLE:
+        if not self.game.is_atari:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
+        if self.network.name in NETWORKS:
+            found["background"] = "a --network of this program"
+        if self.game.reward_rule:
+            found |= dict.fromkeys(("clip_rewards", "life_loss_penalty"), "--reward-rule none")
         return found
 
     def replace(self, **settings: Any) -> Self:

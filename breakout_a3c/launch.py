@@ -4,6 +4,7 @@ Any Python from 3.6 on can read this file, and what it imports before the check.
 """
 
 import importlib
+import os
 import sys
 import threading
 
@@ -16,6 +17,8 @@ def launch(module: str) -> None:
     if trouble:
         sys.stderr.write(f"{sys.argv[0]}: {trouble}\n")
         sys.exit(2)
+    # TensorBoard pulls in TensorFlow's C++ logger when that happens to be installed.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from breakout_a3c.command_line import run_program
 
     main = sys.modules["__main__"]

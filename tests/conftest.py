@@ -16,7 +16,7 @@ from tests.running import nothing_is_left, nothing_outlives_its_module, nothing_
 
 __all__ = ["nothing_is_left", "nothing_outlives_its_module", "nothing_outlives_its_test"]
 
-# torch was imported before the package could set OMP_NUM_THREADS.
+# As the programs have it.
 torch.set_num_threads(1)
 
 

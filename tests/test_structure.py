@@ -10,11 +10,11 @@ import breakout_a3c
 PACKAGE = Path(breakout_a3c.__file__).parent
 # Rooms in the order in which they may know each other; "" is the package's own folder. Files likewise.
 ORDER = {
-    "": ["errors", "dependencies", "config", "presets", "command_line", "launch"],
+    "": ["errors", "called", "dependencies", "extensions", "config", "presets", "command_line", "launch"],
     "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
-        "names", "preprocessing", "state", "emulators", "atari", "preload", "cartpole", "make", "seeds", "late_starts",
-        "second_chances", "learner_view", "batch",
+        "names", "preprocessing", "state", "emulators", "atari", "preload", "gymnasium_game", "cartpole", "make",
+        "seeds", "late_starts", "second_chances", "learner_view", "batch",
     ],
     "learning": [
         "cached_layers", "vector_operations", "changed_pixels", "memory", "networks", "advantages", "losses",
@@ -22,17 +22,19 @@ ORDER = {
     ],
     "saving": [
         "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",
-        "checkpoints", "newest", "weights", "published", "agent", "run_folder",
+        "checkpoints", "newest", "weights", "published", "agent", "onnx_export", "hub_folder", "run_folder",
+        "watched_run",
     ],
     "playing": [
         "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "show", "window",
-        "web_page", "report", "progress", "curves",
+        "page_address", "web_page", "following", "report", "progress", "curves",
     ],
     "training": [
         "needs", "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases",
         "console", "messages", "evaluations", "supervisor", "trainer",
     ],
-    "commands": ["train", "play", "games", "curves", "publish"],
+    "library": ["registration", "translation", "agents", "environments", "trainings"],
+    "commands": ["train", "play", "games", "curves", "publish", "export"],
 }  # fmt: skip
 STRANGERS = {"processes": {"games"}, "games": {"processes"}}  # rooms beside each other
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from breakout_a3c.command_line import Parser, number
-from breakout_a3c.config import CARTPOLE, CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
+from breakout_a3c.command_line import Parser, add_host_option, add_import_option, number_between, require_page
+from breakout_a3c.config import CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.progress import ShowProgress, progress
 from breakout_a3c.playing.report import evaluation_facts, scores_sentence, table_lines
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from breakout_a3c.playing.show import Display
     from breakout_a3c.saving.agent import Agent
 
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", ROOT / "models" / "breakout.safetensors")  # the first that exists
+PUBLISHED = Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors"
+NEWEST_RUN = Path()  # of --follow without a folder
+DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", PUBLISHED)  # the first that exists
 PRELOAD = ("breakout_a3c.playing.evaluation_pool",)  # runs in the children
 
 
@@ -44,10 +45,23 @@ def parse_options() -> argparse.Namespace:
         default=default_model(),
         help="a checkpoint or a published model [%(default)s]",
     )
+    parser.add_argument(
+        "--follow",
+        metavar="RUN",
+        nargs="?",
+        type=Path,
+        const=NEWEST_RUN,
+        help="play by the newest parameters of a running training, others with each game; RUN is its folder of "
+        "checkpoints [the newest run]",
+    )
+    add_import_option(parser)
     add_mode_options(parser)
     add_game_options(parser)
     add_recording_options(parser)
     options = parser.parse_args()
+    if options.follow and not (options.render or options.serve):
+        raise UserError("--follow shows a running training: give it together with --render or --serve.")
+    require_page(options)
     if options.seconds and not options.record:
         raise UserError("--seconds is the length of a recording: give it together with --record.")
     if options.no_panel and not options.record:
@@ -68,6 +82,7 @@ def add_mode_options(parser: argparse.ArgumentParser) -> None:
         const=8000,
         help="show the games on a page for the browser of this machine [port 8000]",
     )
+    add_host_option(parser)
     modes.add_argument("--json", action="store_true", help="print the evaluation as one JSON object")
 
 
@@ -107,20 +122,6 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-panel", action="store_true", help="record the screen alone, without the panel beside it")
 
 
-def number_between(kind: type, low: float, high: float) -> Callable[[str], Any]:
-    """Return a parser of numbers from ``low`` to ``high``."""
-    parse_number = number(kind)
-
-    def parse(text: str) -> Any:
-        value = parse_number(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    parse.__name__ = parse_number.__name__
-    return parse
-
-
 def default_model() -> Path:
     """Return the model to play when none is named."""
     return next((model for model in DEFAULT_MODELS if model.exists()), DEFAULT_MODELS[0])
@@ -137,9 +138,11 @@ def main() -> None:
 
         watch(options, Window)
     elif options.serve:
+        from breakout_a3c.playing.page_address import Address
         from breakout_a3c.playing.web_page import Page
 
-        watch(options, lambda controls: Page(controls, options.serve))
+        address = Address.beyond_loopback(options.serve, options.host)
+        watch(options, lambda controls: Page(controls, address), f"Watch it at {address.url} - Ctrl-C ends it.")
     elif options.record:
         record(options)
     else:
@@ -152,14 +155,23 @@ def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Pr
     from breakout_a3c.saving.agent import load_agent
 
     agent = load_agent(options.model)
-    if options.sticky and agent.checkpoint.config.game.name == CARTPOLE:
-        raise UserError("--sticky is for Atari games: leave it out for cartpole.")
+    game = agent.checkpoint.config.game
+    if options.sticky and not game.is_atari:
+        raise UserError(f"--sticky is for Atari games: leave it out for {game.name}.")
     episodes = options.episodes or default_episodes
     return agent, Protocol(episodes, options.seed, options.greedy, options.sticky)
 
 
-def watch(options: argparse.Namespace, make_display: "Callable[[Controls], AbstractContextManager[Display]]") -> None:
-    """Show games on a display until the viewer quits, or as many as ``--episodes`` says."""
+def watch(
+    options: argparse.Namespace, make_display: "Callable[[Controls], AbstractContextManager[Display]]", hint: str = ""
+) -> None:
+    """Show games on a display until the viewer quits, or as many as ``--episodes`` says.
+
+    Args:
+        options: Of the command line.
+        make_display: Opens the window, or the page.
+        hint: Printed when it can be seen.
+    """
     from breakout_a3c.playing.controls import Controls
     from breakout_a3c.playing.recording import RecordingOnDemand
     from breakout_a3c.playing.show import show_game
@@ -167,13 +179,10 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Abstr
     controls = Controls(greedy=options.greedy)
     scores: list[float] = []
     with make_display(controls) as display, RecordingOnDemand(controls) as recordings, suppress(KeyboardInterrupt):
-        from breakout_a3c.playing.player import Player
-
-        agent, protocol = load(options, default_episodes=GAMES_PER_SEED)
-        player = Player(agent.network, agent.checkpoint.config.game, protocol, controls)
+        player = make_player(options, controls)
         scores = player.scores
-        if options.serve:
-            print(f"Watch it at http://127.0.0.1:{options.serve} - Ctrl-C ends it.", flush=True)
+        if hint:
+            print(hint, flush=True)
         games = range(options.episodes) if options.episodes else itertools.cycle(range(GAMES_PER_SEED))
         for game in games:
             if not show_game(display, player.play(game), player.frames_per_second, controls, recordings):
@@ -183,6 +192,22 @@ def watch(options: argparse.Namespace, make_display: "Callable[[Controls], Abstr
     print(scores_sentence(scores))
     for error in recordings.errors:
         raise error
+
+
+def make_player(options: argparse.Namespace, controls: "Controls") -> "Player":
+    """Return the player of a model, or of a training that goes on."""
+    from breakout_a3c.playing.player import Player
+
+    if options.follow is not None:
+        from breakout_a3c.playing.evaluation import Protocol
+        from breakout_a3c.playing.following import make_following_player
+        from breakout_a3c.saving.watched_run import newest_run
+
+        run = newest_run(CHECKPOINTS) if options.follow == NEWEST_RUN else options.follow
+        protocol = Protocol(options.episodes or GAMES_PER_SEED, options.seed, options.greedy, options.sticky)
+        return make_following_player(run, protocol, controls)
+    agent, protocol = load(options, default_episodes=GAMES_PER_SEED)
+    return Player(agent.network, agent.checkpoint.config.game, protocol, controls)
 
 
 def record(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from breakout_a3c.command_line import Parser
+from breakout_a3c.command_line import Parser, add_import_option
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.published import SUFFIX, save_model
@@ -16,6 +16,7 @@ def main() -> int:
     parser = Parser(description="Publish a checkpoint as a model.")
     parser.add_argument("checkpoint", type=Path, help="the file to publish, which ends in .pt")
     parser.add_argument("model", type=Path, help=f"the file to write, which ends in {SUFFIX}")
+    add_import_option(parser)
     parser.add_argument("--evaluation", type=Path, required=True, help="the output of play.py CHECKPOINT --json")
     options = parser.parse_args()
     if options.model.suffix != SUFFIX:

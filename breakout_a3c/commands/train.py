@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 from breakout_a3c.command_line import (
     Parser,
     add_config_options,
+    add_host_option,
+    add_import_option,
     add_retired_options,
     given_settings,
+    number_between,
+    require_page,
     with_options,
 )
-from breakout_a3c.config import CARTPOLE, CHECKPOINTS, RUNS, TrainConfig, option_name
+from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.processes.start import Context, process_context
@@ -26,6 +30,7 @@ from breakout_a3c.saving.run_names import all_checkpoints, require_run_name, tak
 from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
+    from breakout_a3c.playing.page_address import Address
     from breakout_a3c.training.plan import TrainingPlan
 
 DEFAULT_PRESET = "breakout"
@@ -37,6 +42,7 @@ PRELOAD_EMULATORS = "breakout_a3c.games.preload"
 def parse_options() -> argparse.Namespace:
     """Parse the command line; config options that were not given are absent."""
     first = Parser(add_help=False)
+    add_import_option(first)
     first.add_argument("--preset", choices=PRESETS, help=f"settings to start from [{DEFAULT_PRESET}]")
     preset = first.parse_known_args()[0].preset or DEFAULT_PRESET
     parser = Parser(parents=[first], description="Train an agent with A3C.")
@@ -66,10 +72,22 @@ def parse_options() -> argparse.Namespace:
         help="where checkpoints go [checkpoints]",
     )
     parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="where curves go [runs]")
+    parser.add_argument(
+        "--serve",
+        metavar="PORT",
+        nargs="?",
+        type=number_between(int, 1, 65_535),
+        const=8000,
+        help="show games of the newest parameters on a page for the browser of this machine; nothing is played while "
+        "nobody looks [port 8000]",
+    )
+    add_host_option(parser)
     parser.add_argument("--wandb", action="store_true", help="show the curves in Weights & Biases, too")
     add_config_options(parser, PRESETS[preset])
     add_retired_options(parser, RENAMED)
-    return parser.parse_args()
+    options = parser.parse_args()
+    require_page(options)
+    return options
 
 
 def checkpoint_or_newest(text: str) -> object:
@@ -196,9 +214,24 @@ def as_option(name: str, value: str | bool) -> str:
     return f"{option} {value}"
 
 
+def page_address(options: argparse.Namespace) -> "Address | None":
+    """Return where the page is, None without one.
+
+    Raises:
+        UserError: If it cannot be there.
+    """
+    from breakout_a3c.playing.page_address import Address
+
+    if not options.serve:
+        return None
+    address = Address.beyond_loopback(options.serve, options.host)
+    address.listen().close()
+    return address
+
+
 def start_context(config: TrainConfig) -> Context:
     """Return what starts the training's processes, with emulators for an actor-learner."""
-    if config.game.name == CARTPOLE:
+    if not config.game.is_atari:
         return process_context(config.upkeep.start_method, PRELOAD)
     os.environ["FORKSERVER_EMULATORS"] = f"{config.game.name} {config.learners.envs}"
     return process_context(config.upkeep.start_method, (*PRELOAD, PRELOAD_EMULATORS))
@@ -207,6 +240,7 @@ def start_context(config: TrainConfig) -> Context:
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
+    address = page_address(options)  # refused before anything is made
     source = checkpoint_to_resume(options)
     if source:
         plan = resume_plan(source, options)
@@ -228,6 +262,6 @@ def main() -> int:
 
     from breakout_a3c.training.trainer import Trainer
 
-    code = Trainer(replace(plan, wandb=options.wandb), context).run()
+    code = Trainer(replace(plan, wandb=options.wandb, address=address), context).run()
     gc.freeze()  # or Python's last collection would look at all of torch, for a second after Ctrl-C
     return code

@@ -6,6 +6,7 @@ Scores never pass through here: they are the raw rewards of whole games.
 from typing import NamedTuple
 
 from breakout_a3c.config import GameOptions
+from breakout_a3c.extensions import REWARD_RULES
 
 
 class LearnerView(NamedTuple):
@@ -35,7 +36,10 @@ def learner_view(
     """
     stalled = options.stall_steps is not None and steps_since_reward >= options.stall_steps
     life_lost = life_lost or stalled
-    clipped = float((reward > 0) - (reward < 0)) if options.clip_rewards else reward
-    seen = options.reward_scale * (clipped - options.life_loss_penalty * life_lost)
+    if options.reward_rule:
+        seen = float(REWARD_RULES[options.reward_rule](reward, life_lost))
+    else:
+        clipped = float((reward > 0) - (reward < 0)) if options.clip_rewards else reward
+        seen = clipped - options.life_loss_penalty * life_lost
     terminated = game_over or stalled or (options.terminal_on_life_loss and life_lost)
-    return LearnerView(seen, terminated, stalled)
+    return LearnerView(options.reward_scale * seen, terminated, stalled)

@@ -1,4 +1,4 @@
-"""Builds the game that the settings describe: a new game gets its branch here."""
+"""Builds the game that the settings describe."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 import gymnasium
 
 from breakout_a3c.config import CARTPOLE, GameOptions
+from breakout_a3c.extensions import GAMES
 from breakout_a3c.games.atari import AtariGame
 from breakout_a3c.games.cartpole import CartPole
+from breakout_a3c.games.gymnasium_game import GymnasiumGame
 
-Game = AtariGame | CartPole
+Game = AtariGame | GymnasiumGame
 
 
 def make_environment(options: GameOptions, seed: int | None = None, **changes: Any) -> Game:
@@ -24,8 +26,8 @@ def make_environment(options: GameOptions, seed: int | None = None, **changes: A
     Raises:
         UserError: If there is no such game.
     """
-    if options.name == CARTPOLE:
-        environment = CartPole(gymnasium.make("CartPole-v1", render_mode="rgb_array"))
+    if not options.is_atari:
+        environment = make_other(options.name)
         environment.reset(seed=seed)
         return environment
     settings: dict[str, Any] = {
@@ -38,6 +40,13 @@ def make_environment(options: GameOptions, seed: int | None = None, **changes: A
         "max_episode_frames": options.max_episode_frames,
     }
     return AtariGame(options.name, seed=seed, **(settings | changes))
+
+
+def make_other(name: str) -> GymnasiumGame:
+    """Build CartPole, or a game of the user's own."""
+    if name == CARTPOLE:
+        return CartPole(gymnasium.make("CartPole-v1", render_mode="rgb_array"))
+    return GymnasiumGame(GAMES[name]())
 
 
 def make_environments(options: GameOptions, seeds: Sequence[int]) -> list[Game]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from ale_py import roms
 
+from breakout_a3c.called import called
 from breakout_a3c.config import CARTPOLE
 from breakout_a3c.errors import UserError
+from breakout_a3c.extensions import GAMES
 
 NO_SINGLE_PLAYER = {"combat", "joust", "maze_craze", "warlords"}
 # What gym and gymnasium put around a game: ALE/Pong-v5, Pong-ramDeterministic-v4, PongNoFrameskip-v4.
@@ -23,7 +25,7 @@ def atari_games() -> list[str]:
 
 def check_game(name: str) -> None:
     """Raise a UserError that names the nearest game, unless there is one called ``name``."""
-    if name != CARTPOLE:
+    if name != CARTPOLE and name not in GAMES:
         rom_path(name)
 
 
@@ -50,7 +52,7 @@ def not_a_game(name: str) -> str:
     """Return the sentence for a name that is not a game's."""
     near = near_names(name)
     if not near:
-        return f"ale-py has no game called {name!r:.50}: python -m breakout_a3c games lists them."
+        return f"ale-py has no game called {name!r:.50}: {called('games')} lists them, and --import FILE adds your own."
     if near[0] in NO_SINGLE_PLAYER:
         return f"{near[0]} has no mode for a single player: choose another game."
     suggested = " or ".join("--preset cartpole" if game == CARTPOLE else game for game in near)

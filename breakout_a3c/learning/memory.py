@@ -48,7 +48,7 @@ class Memory(nn.Module):
             features: ``(B, num_features)``.
             state: ``(B, state_size)``.
         """
-        batch = len(features)
+        batch = features.shape[0]
         rows = batch * self._halves
         before = [part.reshape(rows, -1) for part in state.chunk(2, dim=1)]
         outputs, held = (part.view(batch, -1) for part in self.cells(features.float().reshape(rows, -1), before))

@@ -15,7 +15,9 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import RECURRENT, Network, NetworkOptions, Precision
+from breakout_a3c.config import RECURRENT, NetworkOptions, Precision
+from breakout_a3c.errors import UserError
+from breakout_a3c.extensions import NETWORKS
 from breakout_a3c.games.atari import AtariGame, commonest_gray, usual_screen
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import (
@@ -28,6 +30,8 @@ from breakout_a3c.learning.cached_layers import (
 )
 from breakout_a3c.learning.changed_pixels import changed_pixels_convolution
 from breakout_a3c.learning.memory import Memory
+
+PIXELS = (84, 84, 4)  # the last four gray frames, the oldest first
 
 
 class ConvTrunk(nn.Module):
@@ -98,13 +102,24 @@ class ConvTrunk(nn.Module):
             observations: ``(B, 84, 84, 4)`` uint8, or of floats.
             weights: What ``weights`` returned, for more than one batch.
         """
-        convolutions, dense = weights or self.weights()
-        outputs = [self._first_output(observations, *convolutions[0])]
-        for weight, bias, stride in convolutions[1:]:
+        weights = weights or self.weights()
+        return self.forward_from_first(self._first_output(observations, *weights.convolutions[0]), weights)
+
+    def forward_from_first(self, first: Tensor, weights: ConvWeights) -> list[Tensor]:
+        """Return each layer's output, as ``forward`` does.
+
+        Args:
+            first: That of the first convolution, ``(B, F, 20, 20)``.
+            weights: What ``weights`` returned.
+        """
+        outputs = [first]
+        for weight, bias, stride in weights.convolutions[1:]:
             outputs.append(functional.conv2d(outputs[-1], weight, bias, stride).relu_())
         maps = outputs[-1].permute(0, 2, 3, 1)
         if self._symmetric:
-            even, odd = (functional.linear(x, weight) for x, weight in zip(even_and_odd(maps), dense, strict=True))
+            even, odd = (
+                functional.linear(x, weight) for x, weight in zip(even_and_odd(maps), weights.dense, strict=True)
+            )
             features = torch.cat((even + odd, even - odd), dim=1) / 2 + self.dense.bias.repeat(2)
         else:
             features = self.dense(maps.flatten(1))
@@ -138,12 +153,15 @@ class ConvTrunk(nn.Module):
         """Return the first convolution's output, ``cached`` where acting computed it."""
         if self._background is not None and observations.dtype == torch.uint8:
             return changed_pixels_convolution(observations, self._background, weight, bias, cached)
-        pixels = observations.permute(0, 3, 1, 2).to(weight.dtype)  # (B, 4, 84, 84)
-        if self._background is not None:
-            pixels = pixels - self._background.permute(2, 0, 1)
+        pixels = self.pixels(observations)
         if cached is not None:
             return cached_convolution(pixels, weight, bias, cached, stride)
         return functional.conv2d(pixels, weight, bias, stride).relu_()
+
+    def pixels(self, observations: Tensor) -> Tensor:
+        """Return what the first convolution multiplies, ``(B, 4, 84, 84)``: the screens less the background."""
+        pixels = observations.permute(0, 3, 1, 2).to(self.dense.weight.dtype)
+        return pixels if self._background is None else pixels - self._background.permute(2, 0, 1)
 
 
 class DenseTrunk(nn.Module):
@@ -159,14 +177,53 @@ class DenseTrunk(nn.Module):
 
     def forward(self, observations: Tensor, weights: ConvWeights | None = None) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of observations ``(B, num_inputs)`` float32."""
-        return [self.dense(observations.to(self.dense.weight.dtype)).relu_()]
+        return [self.dense(observations.to(self.dense.weight.dtype).flatten(1)).relu_()]
 
     def forward_from_cache(
         self, observations: Tensor, outputs: list[Tensor], weights: ConvWeights | None = None
     ) -> Tensor:
         """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
-        x = observations.to(self.dense.weight.dtype)
+        x = observations.to(self.dense.weight.dtype).flatten(1)
         return cached_dense(x, self.dense.weight, self.dense.bias, outputs[-1])
+
+
+class OwnTrunk(nn.Module):
+    """Layers of a user's own; what acting computed is computed again for the gradient.
+
+    Args:
+        module: Maps ``(B, *shape)``, the channels first, to features ``(B, F)``.
+        shape: Of one observation, as the game shows it.
+    """
+
+    def __init__(self, module: nn.Module, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.module = module
+        with torch.no_grad():
+            features = self.forward(torch.zeros(2, *shape))[0]
+        if features.ndim != 2 or len(features) != 2:
+            raise UserError(f"the network maps two observations to {tuple(features.shape)}: it must be (2, features).")
+        self.num_features = features.shape[1]
+
+    def weights(self) -> None:
+        """Return nothing: the layers multiply by their parameters."""
+
+    def forward(self, observations: Tensor, weights: ConvWeights | None = None) -> list[Tensor]:
+        """Return the features ``(B, F)`` of observations ``(B, *shape)``, of which pixels are uint8 or 0 to 255."""
+        dtype = next(self.module.parameters()).dtype
+        x = observations.to(dtype)
+        if x.ndim == 4:
+            x = x.permute(0, 3, 1, 2) / 255
+        features: Tensor = self.module(x)
+        return [features]
+
+    def forward_from_cache(
+        self, observations: Tensor, outputs: list[Tensor], weights: ConvWeights | None = None
+    ) -> Tensor:
+        """Return the features that ``forward`` computed, differentiably; see ConvTrunk."""
+        return self.forward(observations)[0]
+
+
+Trunk = ConvTrunk | DenseTrunk | OwnTrunk
 
 
 class Heads(nn.Module):
@@ -200,13 +257,20 @@ class Heads(nn.Module):
 
 def in_halves(features: Tensor) -> Tensor:
     """View ``(B, features)`` as ``(B, 2, features / 2)``: of the state as it is, and of its mirror image."""
-    return features.view(len(features), 2, -1)
+    return features.view(features.shape[0], 2, -1)
 
 
-def make_trunk(
-    network: Network, observation_shape: tuple[int, ...], symmetric: bool, background: Tensor | None
-) -> ConvTrunk | DenseTrunk:
-    """Build the trunk called ``network`` for observations of the given shape, without the batch."""
+def make_trunk(network: str, observation_shape: tuple[int, ...], symmetric: bool, background: Tensor | None) -> Trunk:
+    """Build the trunk called ``network`` for observations of the given shape, without the batch.
+
+    Raises:
+        UserError: If it does not fit the observations.
+    """
+    if network in NETWORKS:
+        shape = observation_shape
+        return OwnTrunk(NETWORKS[network]((shape[2], *shape[:2]) if len(shape) == 3 else shape), shape)
+    if network != "mlp" and observation_shape != PIXELS:
+        raise UserError(f"network {network} sees {PIXELS}, and the game shows {observation_shape}: use mlp.")
     if network in ("paper", "lstm"):  # Mnih et al. 2016, section 5.1
         return ConvTrunk(((16, 8, 4), (32, 4, 2)), 256, symmetric, background)
     if network in ("nature", "nature-lstm"):  # Mnih et al. 2015, methods
@@ -232,7 +296,7 @@ class ActorCritic(nn.Module):
 
     def __init__(
         self,
-        network: Network,
+        network: str,
         observation_shape: tuple[int, ...],
         num_actions: int,
         separate_value_network: bool = False,
@@ -296,7 +360,7 @@ class ActorCritic(nn.Module):
         outputs = [trunk(observations, each) for trunk, each in zip(self._trunks, weights, strict=True)]
         cached = CachedOutputs(list(itertools.chain(*outputs)), weights, self.version)
         features = [layers[-1] for layers in outputs]
-        lstm_state = self.first_lstm_state(len(observations)) if lstm_state is None else lstm_state
+        lstm_state = self.first_lstm_state(observations.shape[0]) if lstm_state is None else lstm_state
         if self.memory:
             features[0], lstm_state = self.memory.step(features[0], lstm_state)
         logits, values = self.heads(features[0], features[-1])
@@ -305,6 +369,23 @@ class ActorCritic(nn.Module):
     def features(self, observations: Tensor) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of each trunk."""
         return [trunk(observations)[-1] for trunk in self._trunks]
+
+    @property
+    def policy_trunk(self) -> Trunk:
+        """The trunk whose features the policy is computed from."""
+        return self._trunks[0]
+
+    def logits(self, features: Tensor, lstm_state: Tensor) -> Tensor:
+        """Return logits ``(B, A)`` from features ``(B, num_features)`` of the policy's trunk.
+
+        Args:
+            features: Of one step.
+            lstm_state: ``(B, S)``, what the games remember before it.
+        """
+        if self.memory:
+            features, _ = self.memory.step(features, lstm_state)
+        logits: Tensor = self.heads(features, features)[0]
+        return logits
 
     def features_of(self, cached: CachedOutputs) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of each trunk, among what ``act`` returned."""

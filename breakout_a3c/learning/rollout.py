@@ -8,7 +8,7 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import CARTPOLE, TrainConfig
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.batch import BatchStep, FinishedGame, GameBatch
 from breakout_a3c.games.make import Game
 from breakout_a3c.learning.cached_layers import CachedOutputs
@@ -188,7 +188,7 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def game_threads(config: TrainConfig) -> int:
-    """Return how many threads play a learner's games: for a2c one a core, but CartPole holds Python's lock."""
-    if config.learners.algorithm == "a3c" or config.game.name == CARTPOLE:
+    """Return how many threads play a learner's games: for a2c one a core, if they leave Python's lock alone."""
+    if config.learners.algorithm == "a3c" or not config.game.is_atari:
         return 1
     return min(config.learners.threads, config.learners.envs, usable_cores())

@@ -1,9 +1,9 @@
 """Plays the games of an evaluation frame by frame, for displays and recordings."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import ale_py
 import gymnasium
@@ -23,7 +23,7 @@ from breakout_a3c.playing.evaluation import (
     make_evaluation_environment,
     row_of,
 )
-from breakout_a3c.playing.saliency import SaliencyMap, policy_saliency
+from breakout_a3c.playing.saliency import Floats, policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
 NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
@@ -67,6 +67,14 @@ def film(environment: gymnasium.Env[Any, Any]) -> Callable[[], list[Picture]]:
     return lambda: [cast(Picture, environment.render())]
 
 
+class Shown(NamedTuple):
+    """What a training has come to."""
+
+    network: ActorCritic
+    steps: int  # agent steps
+    curve: Sequence[tuple[float, float]]  # million agent steps, mean score
+
+
 class Player:
     """An agent that plays the games of a protocol: game ``i`` is the evaluation's game ``i``.
 
@@ -75,6 +83,7 @@ class Player:
         options: The game, as the network was trained on it.
         protocol: The games and their rules.
         controls: Set by the viewer meanwhile; without controls, the protocol alone decides.
+        newest: Returns another network for each game, that of a running training.
 
     Attributes:
         action_names: One an action.
@@ -83,12 +92,19 @@ class Player:
     """
 
     def __init__(
-        self, network: ActorCritic, options: GameOptions, protocol: Protocol, controls: Controls | None = None
+        self,
+        network: ActorCritic,
+        options: GameOptions,
+        protocol: Protocol,
+        controls: Controls | None = None,
+        newest: Callable[[], Shown] | None = None,
     ) -> None:
         self._network = network
         self._options = options
         self._batch = FixedBatch(network)
         self._title = options.name.replace("_", " ")
+        self._newest = newest
+        self._training: dict[str, Any] = {}  # the fields of a scene that tell of it
         self._controls = controls or Controls(greedy=protocol.greedy)
         self._controls.refresh = self._refresh
         # From which the shown scene's action was chosen.
@@ -109,6 +125,8 @@ class Player:
         Args:
             game: Its number in the protocol.
         """
+        if self._newest:
+            self._take(self._newest())
         seed = self._seeds[game]
         generator = action_generator(seed)
         observation, info = self._environment.reset(seed=seed)
@@ -130,6 +148,12 @@ class Player:
                 self.scores.append(score)
             for screen in self._take_screens():
                 yield replace(scene, screen=screen, score=score, lives=info["lives"] if has_lives else None)
+
+    def _take(self, shown: Shown) -> None:
+        """Go on with another network."""
+        self._network = shown.network
+        self._batch = FixedBatch(shown.network)
+        self._training = {"trained": f"{shown.steps / 1e6:.2f}M steps", "curve": shown.curve}
 
     def _decide(self, game: int, observation: Any, generator: np.random.Generator, values: deque[float]) -> Scene:
         """Choose an action.
@@ -160,6 +184,7 @@ class Player:
             value=values[-1],
             values=tuple(values),
             mode=self._mode(),
+            **self._training,
             **self._network_view(observation),
         )
 
@@ -193,5 +218,5 @@ class Player:
             "saliency": self._saliency(observation) if self._controls.saliency else None,
         }
 
-    def _saliency(self, observation: Any) -> SaliencyMap:
+    def _saliency(self, observation: Any) -> Floats:
         return policy_saliency(self._network, observation, self._lstm_state)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from breakout_a3c.config import CARTPOLE
-
 if TYPE_CHECKING:  # these import torch, which --help need not wait for
     from breakout_a3c.playing.evaluation import EvaluationResult
     from breakout_a3c.saving.agent import Agent
@@ -71,7 +69,7 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "versions": program_versions(),
     }
-    if options.name == CARTPOLE:
+    if not options.is_atari:
         facts |= dict.fromkeys(EMULATOR_FACTS)
     return facts
 

@@ -47,6 +47,8 @@ class Scene:
     values: Sequence[float] = ()  # the estimates of the last steps, oldest first
     observation: NDArray[np.uint8] | None = None  # (84, 84, 4), shown beside the game
     saliency: NDArray[np.float32] | None = None  # (N, N), at least 0, laid over the screen
+    trained: str = ""  # how long, of a training that goes on
+    curve: Sequence[tuple[float, float]] = ()  # of it: million agent steps, mean score; shown in place of the values
     mode: str = ""  # the viewer or the greedy policy; empty for the sampled policy
     speed: str = ""
     help: Sequence[tuple[str, str]] = ()  # keys and their meaning, shown in place of the policy
@@ -131,7 +133,7 @@ def draw_panel(scene: Scene, height: int) -> Picture:
     if scene.help:
         draw_help(panel, scene.help, y + ROW)
     else:
-        y = draw_values(panel, scene.values, y)
+        y = draw_curve(panel, scene.curve, y) if scene.curve else draw_values(panel, scene.values, y)
         y = draw_policy(panel, scene, y + 0.6 * ROW)
         if scene.observation is not None:
             draw_observation(panel, scene.observation, y + 0.6 * ROW)
@@ -166,6 +168,7 @@ def draw_rows(panel: Panel, scene: Scene, y: float) -> float:
         "step": f"{scene.step:,}",
         "speed": scene.speed,
         "plays": scene.mode,
+        "trained": scene.trained,
         "value estimate": f"{scene.value:.2f}",
     }
     for name, shown in rows.items():
@@ -186,6 +189,25 @@ def draw_values(panel: Panel, values: Sequence[float], y: float) -> float:
         xs = MARGIN + width - 3 - np.arange(len(values))[::-1] * (width - 6) / VALUES_SHOWN
         ys = y + 12 + height - 6 - (np.asarray(values) - low) * scale
         panel.line(np.stack((xs, ys), axis=1), CHOSEN)
+    return y + 12 + height
+
+
+def draw_curve(panel: Panel, curve: Sequence[tuple[float, float]], y: float) -> float:
+    """Draw the scores of a training so far, below ``y``; return the y of their end."""
+    height, width = 74.0, PANEL_WIDTH - 2 * MARGIN
+    panel.box(MARGIN, y + 12, width, height, FIELD)
+    steps, scores = np.asarray(curve, float).T
+    if len(steps) > 1:
+        xs = MARGIN + 3 + (steps - steps[0]) / max(steps[-1] - steps[0], 1e-9) * (width - 6)
+        ys = (
+            y
+            + 12
+            + height
+            - 6
+            - (scores - min(scores.min(), 0.0)) / max(np.ptp(scores), scores.max(), 1e-3) * (height - 24)
+        )
+        panel.line(np.stack((xs, ys), axis=1), CHOSEN)
+    panel.text(f"training: mean score {scores[-1]:,.0f}", MARGIN + 6, y + 28, 14, MUTED)
     return y + 12 + height
 
 

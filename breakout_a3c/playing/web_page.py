@@ -1,7 +1,7 @@
 """The page: a display for games in a browser, with buttons, for a machine without a screen.
 
-It serves this machine alone: it listens on 127.0.0.1, and refuses requests for another host or from the page
-of another site. Any port may stand behind this machine's name: ssh -L 9000:localhost:8000 makes it another one.
+It serves this machine alone, unless it is told otherwise: see page_address.py. Any port may stand behind this
+machine's name: ssh -L 9000:localhost:8000 makes it another one.
 """
 
 import html
@@ -10,10 +10,10 @@ import math
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import cv2
 from werkzeug.exceptions import HTTPException, abort
@@ -21,20 +21,17 @@ from werkzeug.routing import Map, Rule
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
-from breakout_a3c.errors import UserError
 from breakout_a3c.playing.controls import COMMANDS, HOLDS, Controls
+from breakout_a3c.playing.page_address import Address
 from breakout_a3c.playing.scene import PICTURE_HEIGHT, Scene, draw_scene
 from breakout_a3c.playing.show import Pacer
 
-HOST = "127.0.0.1"
-OWN_NAMES = (HOST, "localhost", "::1")
 MAX_PICTURES_PER_SECOND = 30
 PICTURE_SECONDS = 1 / MAX_PICTURES_PER_SECOND
 # A picture may come so early: without this, jitter would put off every second one by a frame of the game.
 EARLY_SECONDS = PICTURE_SECONDS / 4
 BUTTONS = ("pause", "step", "slower", "faster", "restart", "greedy", "saliency", "frames", "human", "record")
 BOUNDARY = b"picture"
-OWN_SITES = ("same-origin", "none")  # of Sec-Fetch-Site; none: the user typed the address
 SECURITY = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -106,7 +103,7 @@ class PageServer(ThreadedWSGIServer):
 
     def __init__(self, application: Callable[..., Iterable[bytes]], listening: socket.socket) -> None:
         self._connections: set[socket.socket] = set()
-        host, port = listening.getsockname()
+        host, port, *_ = listening.getsockname()  # two more of IPv6
         super().__init__(host, port, application, QuietHandler, fd=listening.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -132,32 +129,28 @@ class Page:
 
     Args:
         controls: Set by its buttons.
-        port: Of this machine; 0 for a free one.
+        address: Where it is; port 0 for a free one.
+        waits_for_viewers: Whether the games stand still while nobody looks.
 
     Raises:
-        UserError: If the port is not available.
+        UserError: If the address is not available.
     """
 
-    def __init__(self, controls: Controls, port: int) -> None:
+    def __init__(self, controls: Controls, address: Address, waits_for_viewers: bool = False) -> None:
         self._controls = controls
+        self._waits_for_viewers = waits_for_viewers
+        self._viewers = 0
         self._pacer = Pacer()
         self._picture_due = -math.inf
         self._picture = b""
         self._title = "A3C"
         self._new_picture = threading.Condition()
         # Bound here: for a port in use, werkzeug would print its own message and end the program.
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((HOST, port))
-        except OSError as error:
-            raise UserError(
-                f"the port {port} is not available ({error.strerror}): give another one, such as --serve {port + 1}."
-            ) from error
-        self._socket.listen()
+        self._socket = address.listen()
         self._server = PageServer(self._answer, self._socket)
         self._serving = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
         self.port = self._server.port
+        self._address = replace(address, port=self.port)
 
     def __enter__(self) -> "Page":
         self._serving.start()
@@ -188,35 +181,38 @@ class Page:
 
     def wait(self, seconds: float) -> None:
         """Sleep until the next scene is due; after a delay, scenes do not come in a rush."""
+        if self._waits_for_viewers:
+            self.wait_for_viewer()
         self._pacer.wait(seconds, max_late_seconds=seconds)
+
+    def wait_for_viewer(self) -> None:
+        """Sleep until somebody looks, or the page is closed."""
+        with self._new_picture:
+            self._new_picture.wait_for(lambda: self._viewers or self._controls.closed)
+
+    def pause(self) -> None:
+        """Sleep for a second, or until the page is closed."""
+        with self._new_picture:
+            self._new_picture.wait_for(lambda: self._controls.closed, timeout=1.0)
 
     def handle_input(self) -> None:
         """Do nothing: the threads that answer requests press the buttons."""
 
-    def _answer(self, environment: dict[str, object], start_response: object) -> Iterable[bytes]:
+    def _answer(self, environment: dict[str, object], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
         request = Request(environment)
         try:
-            self._check_origin(request)
-            endpoint, arguments = URLS.bind_to_environ(request.environ).match()
-            response = getattr(self, f"_{endpoint}")(**arguments)
+            response = self._address.check(request) or self._respond(request)
         except HTTPException as error:
             response = error.get_response()
         response.headers.extend(SECURITY)
         answer: Iterable[bytes] = response(environment, start_response)
         return answer
 
-    def _check_origin(self, request: Request) -> None:
-        """Refuse another host's name for this machine, and requests from the pages of other sites."""
-        if not is_own_name(request.host):
-            abort(
-                403,
-                f"This page answers to its own machine alone: open http://localhost:{self.port} there. On another "
-                f"machine, type ssh -L {self.port}:localhost:{self.port} and this machine's name first.",
-            )
-        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-        if (origin and origin != f"http://{request.host}") or site not in OWN_SITES:
-            abort(403, "This page answers to its own buttons, not to the pages of other sites.")
+    def _respond(self, request: Request) -> Response:
+        endpoint, arguments = URLS.bind_to_environ(request.environ).match()
+        response: Response = getattr(self, f"_{endpoint}")(**arguments)
+        return response
 
     def _page(self) -> Response:
         buttons = "\n".join(f'<button id="{name}">{COMMANDS[name][1]}</button>' for name in BUTTONS)
@@ -246,17 +242,22 @@ class Page:
         return Response(self._pictures(), mimetype=f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
 
     def _pictures(self) -> Iterator[bytes]:
-        while not self._controls.closed:
-            if picture := self._picture:
-                head = b"--%b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
-                yield head % (BOUNDARY, len(picture)) + picture + b"\r\n"
+        with self._looking():
+            while not self._controls.closed:
+                if picture := self._picture:
+                    head = b"--%b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+                    yield head % (BOUNDARY, len(picture)) + picture + b"\r\n"
+                with self._new_picture:
+                    self._new_picture.wait(timeout=1.0)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Count a viewer; one that is gone is noticed when it is sent a picture, once a second at least."""
+        with self._new_picture:
+            self._viewers += 1
+            self._new_picture.notify_all()
+        try:
+            yield
+        finally:
             with self._new_picture:
-                self._new_picture.wait(timeout=1.0)
-
-
-def is_own_name(host: str) -> bool:
-    """Return whether ``host``, as a browser asks for it, is a name of this machine, with any port or none."""
-    try:
-        return urlsplit(f"//{host}").hostname in OWN_NAMES
-    except ValueError:
-        return False
+                self._viewers -= 1

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from breakout_a3c.config import StartMethod
+from breakout_a3c.extensions import extension_files, load_extensions
 from breakout_a3c.processes.resources import folder_for_sockets, require_open_files
 
 Context = ForkServerContext | SpawnContext
@@ -65,7 +66,9 @@ def process_context(method: StartMethod, preload: Sequence[str] = ()) -> Context
 def start_process(context: Context, name: str, target: Callable[..., None], *args: Any) -> BaseProcess:
     """Start a child that runs ``target(*args)`` by the rules of this module."""
     sockets = util.get_temp_dir() if isinstance(context, ForkServerContext) else None
-    process = context.Process(target=run_child, args=(sockets, target, *args), name=name, daemon=True)
+    process = context.Process(
+        target=run_child, args=(sockets, extension_files(), target, *args), name=name, daemon=True
+    )
     with signals_blocked():
         process.start()
     return process
@@ -87,11 +90,12 @@ def choose_folder_for_sockets() -> None:
         tempfile.tempdir = before
 
 
-def run_child(sockets: str | None, target: Callable[..., None], *args: Any) -> None:
+def run_child(sockets: str | None, extensions: Sequence[str], target: Callable[..., None], *args: Any) -> None:
     """Set up a child process and run ``target(*args)`` in it.
 
     Args:
         sockets: The parent's folder for sockets, which it cannot remove when it is killed.
+        extensions: The files that the parent has imported.
         target: What to run.
         args: Its arguments.
     """
@@ -100,6 +104,7 @@ def run_child(sockets: str | None, target: Callable[..., None], *args: Any) -> N
     watch = die_with_parent(sockets)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # decaying mean squares reach denormals, which are slow
+    load_extensions(extensions)
     target(*args)
     if parent_is_gone():
         watch.join()  # it ends this process when it has cleared up

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from breakout_a3c.called import called
 from breakout_a3c.config import SETTINGS, TrainConfig, check_value, is_plain
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.files import write_atomically
@@ -29,7 +30,7 @@ def write_config(config: TrainConfig, path: Path) -> None:
         if f"[{group}]" not in lines:
             lines += ["", f"[{group}]"]
         lines.append(f"{name} = {json.dumps(NONE if values[name] is None else values[name])}")
-    text = "# python train.py --config FILE starts a training with these settings.\n" + "\n".join(lines) + "\n"
+    text = f"# {called('train')} --config FILE starts a training with these settings.\n" + "\n".join(lines) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
@@ -70,11 +71,11 @@ def read_settings(path: Path) -> dict[str, Any]:
             settings[name] = None if value == NONE else value
     for name, value in settings.items():
         if not is_plain(value):
-            raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see python train.py --help.")
+            raise UserError(f"{path}: {name!r:.50} has a value that no setting has: see {called('train')} --help.")
     settings = renamed(settings)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
-        raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see python train.py --help.")
+        raise UserError(f"{path} has no setting that is called {unknown[0]!r:.50}: see {called('train')} --help.")
     return settings
 
 

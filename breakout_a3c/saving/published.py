@@ -88,6 +88,24 @@ def load_model(path: Path) -> Checkpoint:
     return Checkpoint(**(content | {"config": config}))
 
 
+def evaluation_of(path: Path) -> dict[str, Any]:
+    """Return what the header of a model, which ``load_model`` has read, says of its evaluation.
+
+    Raises:
+        UserError: If it says nothing.
+    """
+    with safe_open(path, "pt") as file:
+        header = file.metadata() or {}
+    try:
+        evaluation = json.loads(header["evaluation"])
+        numbers = evaluation["mean"], evaluation["std"], evaluation["episodes"], evaluation["sticky"]
+        if not all(number is None or math.isfinite(number) for number in numbers):
+            raise ValueError("no score is infinite")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not say how it was evaluated: publish it again with --evaluation.") from error
+    return dict(evaluation)
+
+
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return what the header of a model says of its training, with its settings, and its tensors.
 

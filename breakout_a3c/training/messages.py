@@ -6,7 +6,9 @@ import shlex
 import signal
 from pathlib import Path
 
+from breakout_a3c.called import called
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
+from breakout_a3c.extensions import import_options
 from breakout_a3c.training.plan import TrainingPlan
 from breakout_a3c.training.status import TrainingStatus
 
@@ -28,7 +30,13 @@ def start_message(plan: TrainingPlan) -> str:
         f"Length: {length}. {way_to_stop()} stops and saves.\n"
         f"A checkpoint every {config.upkeep.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: {tensorboard(plan.runs)}"
+        f"{watching(plan)}"
     )
+
+
+def watching(plan: TrainingPlan) -> str:
+    """Say where its games are shown; nothing where they are not."""
+    return f"\nIts games: {plan.address.url}" if plan.address else ""
 
 
 def way_to_stop() -> str:
@@ -87,10 +95,10 @@ def end_message(
     if best_evaluation is not None:
         lines.append(f"best:      {best}, mean score {best_evaluation:.1f} in its evaluation")
     lines += [
-        f"see it:    python play.py {quote(saved)} --render",
-        f"measure:   python play.py {quote(saved)} --episodes 100",
+        f"see it:    {called('play')} {quote(saved)}{import_options()} --render",
+        f"measure:   {called('play')} {quote(saved)}{import_options()} --episodes 100",
         f"curves:    {tensorboard(plan.runs)}",
-        f"picture:   python -m breakout_a3c curves {quote(plan.runs / plan.run)}",
+        f"picture:   {called('curves')} {quote(plan.runs / plan.run)}",
         f"go on:     {resume_command(plan, status, saved)}",
     ]
     if later_limits(plan, status):
@@ -105,7 +113,7 @@ def end_message(
 
 def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> str:
     """Return the command that goes on from ``saved``, with later limits in place of those that were reached."""
-    command = f"python train.py --resume {quote(saved)}"
+    command = f"{called('train')} --resume {quote(saved)}{import_options()}"
     for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
         command += f" {option} {quote(folder)}" if folder != default else ""
     for name, limit in later_limits(plan, status).items():

@@ -7,8 +7,9 @@ measured, so that no training is refused that fits.
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 
-from breakout_a3c.config import CARTPOLE, TrainConfig
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
+from breakout_a3c.extensions import REWARD_RULES
 from breakout_a3c.processes.resources import (
     FILES_OF_CHILD,
     FILES_OF_PROGRAM,
@@ -70,6 +71,9 @@ def require_resources(config: TrainConfig, play_states: Iterable[Sized] = ()) ->
         config: The training's settings.
         play_states: Of the games that it goes on with, in bytes.
     """
+    rule = config.game.reward_rule
+    if rule and rule not in REWARD_RULES:
+        raise UserError(f"there is no reward rule {rule!r:.50}: give --import and the file that registers it.")
     open_files = Need(
         "open files",
         FILES_OF_PROGRAM + FILES_OF_CHILD,  # with the evaluator
@@ -94,7 +98,7 @@ def require_resources(config: TrainConfig, play_states: Iterable[Sized] = ()) ->
 
 def learner_mb(config: TrainConfig) -> float:
     """Return the memory that an actor-learner needs of its own, in MB."""
-    if config.game.name == CARTPOLE:
+    if not config.game.is_atari:
         return LEARNER_MB
     steps = max(config.returns.rollout_length_at(progress) for progress in (0.0, 1.0))
     if config.learners.envs == 1:
@@ -106,6 +110,6 @@ def shared_bytes(config: TrainConfig) -> int:
     """Return the bytes of the vectors that the processes share: parameters, averages of the optimizer, a snapshot."""
     network = config.network
     trunks = 2 if network.separate_value_network else 1
-    parameters = PARAMETERS[network.name] * trunks // (2 if network.symmetric else 1)
+    parameters = PARAMETERS.get(network.name, 0) * trunks // (2 if network.symmetric else 1)
     parameters += LSTM_PARAMETERS.get(network.name, 0) // (4 if network.symmetric else 1)
     return parameters * PARAMETER_BYTES * (4 if config.optimizer.name == "adam" else 3)

@@ -10,6 +10,7 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.playing.page_address import Address
 from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
 
 
@@ -18,7 +19,8 @@ class TrainingPlan:
     """What to train, where to write, and what to start from.
 
     ``resume`` continues that run with its counters and curves. ``initial`` gives only its weights to a new run.
-    Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too.
+    Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too; ``address`` is that of
+    a page with its games.
     """
 
     config: TrainConfig
@@ -29,6 +31,7 @@ class TrainingPlan:
     initial: Checkpoint | None = None
     source: Path = Path()
     wandb: bool = False
+    address: Address | None = None
 
 
 def initial_parameters(plan: TrainingPlan) -> SharedParameters:

@@ -5,6 +5,7 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from torch import Tensor
 
 from breakout_a3c.learning.networks import resolve_precision
 from breakout_a3c.learning.reports import LearnerReport
-from breakout_a3c.processes.start import Context, signals_collected
+from breakout_a3c.playing.following import serve_training
+from breakout_a3c.processes.start import Context, signals_collected, start_process
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import MAX_PLAY_BYTES
 from breakout_a3c.saving.provenance import command_line, program_versions
 from breakout_a3c.saving.run_folder import RunFolder
+from breakout_a3c.saving.watched_run import Watched
 from breakout_a3c.training.averaging import ParameterAverage
 from breakout_a3c.training.clocks import Clock, Speedometer
 from breakout_a3c.training.console import TrainingConsole
@@ -53,13 +56,18 @@ class Trainer:
     Args:
         plan: What to do.
         context: Starts the processes.
+        on_status: Called with each status while it trains; it stops the training by returning False.
 
     Raises:
         UserError: If a folder cannot be written, or weights do not fit the network.
     """
 
-    def __init__(self, plan: TrainingPlan, context: Context) -> None:
+    def __init__(
+        self, plan: TrainingPlan, context: Context, on_status: Callable[[TrainingStatus], object] | None = None
+    ) -> None:
         self._plan = plan
+        self._context = context
+        self._on_status = on_status
         self._config = plan.config
         resume = plan.resume
         self._shared = initial_parameters(plan)
@@ -67,6 +75,7 @@ class Trainer:
         averaged = resume.averaged_parameters if resume else None
         self._average = ParameterAverage(self._shared, plan.config.optimizer.average_steps, averaged)
         self._folder = RunFolder(plan.checkpoints, plan.run)
+        self._watched = Watched(self._folder.path, self._first_step)
         self._writer = self._open_curves()
         self._console = TrainingConsole(plan.run)
         self._statistics = TrainingStatistics()
@@ -108,22 +117,29 @@ class Trainer:
             crash = ""
             try:
                 self._supervisor.start()
+                self._serve()
                 self._supervise()
             except ActorLearnersCannotRun as error:
                 crash = str(error)
             finally:
                 saved = self._finish()
+        self._tell()
         if crash:
             self._console.say(crash)
         if crash or not saved:
             return EXIT_FAILED
         return 128 + self._signals[0] if self._signals and not self._done() else 0
 
+    def _serve(self) -> None:
+        """Show the training on a page, by a process that ends with this one."""
+        if self._plan.address:
+            start_process(self._context, "page", serve_training, self._folder.path, self._plan.address)
+
     def _done(self) -> bool:
         return self._shared.progress() >= 1
 
     def _supervise(self) -> None:
-        """Receive reports and do what is due, until all actor-learners have finished or a signal comes."""
+        """Receive reports and do what is due, until all have finished, a signal comes, or ``on_status`` says so."""
         upkeep = self._config.upkeep
         average, status = Clock(AVERAGE_SECONDS), Clock(STATUS_SECONDS)
         metrics, memory = Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
@@ -139,13 +155,27 @@ class Trainer:
                 self._memory_mb = tree_memory_mb()
             if metrics.due():
                 self._write_metrics()
+                self._watched.note(self._shared.total_steps(), self._statistics.mean_return())
             if status.due():
                 self._show_status()
+                self._answer_watchers()
+                if self._tell() is False:
+                    return
             if saves.due() and self._save() is None:
                 saves.due_in(SAVE_RETRY_SECONDS)
             if not self._evaluator.busy and evaluations.due():
                 self._evaluations.request(self._checkpoint())
             self._evaluations.take()
+
+    def _tell(self) -> object:
+        """Tell ``on_status`` how it goes; return what it says."""
+        return self._on_status(self._status()) if self._on_status is not None else None
+
+    def _answer_watchers(self) -> None:
+        """Give the newest parameters to those who ask; where that fails, they have older ones."""
+        if self._watched.is_wanted():
+            with suppress(OSError, ValueError):
+                self._watched.give(self._checkpoint())
 
     def _receive_reports(self, reports: list[LearnerReport]) -> None:
         for report in reports:
@@ -174,6 +204,7 @@ class Trainer:
         self._evaluator.close()
         self._console.stop()
         self._writer.close()
+        self._watched.close()
         self._folder.close()
         if not learned:
             self._console.say("Stopped before anything was learned: nothing was saved.")

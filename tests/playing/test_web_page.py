@@ -26,6 +26,7 @@ from breakout_a3c.learning.networks import make_network
 from breakout_a3c.playing import web_page
 from breakout_a3c.playing.controls import Controls
 from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.page_address import Address
 from breakout_a3c.playing.player import Player
 from breakout_a3c.playing.recording import RecordingOnDemand
 from breakout_a3c.playing.scene import Scene, draw_scene
@@ -51,7 +52,7 @@ ROOT = Path(__file__).parents[2]
 def page() -> Iterator[tuple[Page, Controls]]:
     """A page that shows one scene over and over."""
     controls = Controls()
-    with Page(controls, 0) as page:
+    with Page(controls, Address(0)) as page:
         show = (page, itertools.repeat(SCENE), 60, controls, RecordingOnDemand(controls))
         showing = threading.Thread(target=show_game, args=show)
         showing.start()
@@ -74,7 +75,7 @@ def test_the_page_has_a_button_for_each_command(page: tuple[Page, Controls]) -> 
 
 def test_no_thread_of_the_page_is_left_when_it_is_closed() -> None:
     before = threading.active_count()
-    with Page(Controls(), 0) as page:
+    with Page(Controls(), Address(0)) as page:
         page._picture = bytes(10_000_000)  # more than the buffers of a connection hold
         idle, streaming = (socket.create_connection(("127.0.0.1", page.port), timeout=10) for _ in range(2))
         streaming.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -108,7 +109,7 @@ def test_at_most_30_pictures_a_second_are_drawn(
     time, controls, pictures = FakeTime(), Controls(), []
     lateness = itertools.cycle((0.0, jitter, jitter / 3))
     monkeypatch.setattr(web_page, "draw_scene", lambda scene, height: pictures.append(time.now) or scene.screen)
-    with Page(controls, 0) as page:
+    with Page(controls, Address(0)) as page:
         page._pacer = Pacer(time.clock, lambda seconds: time.sleep(seconds + next(lateness)))
         two_seconds = itertools.repeat(SCENE, 2 * frames_per_second)
         assert show_game(page, two_seconds, frames_per_second, controls, RecordingOnDemand(controls))
@@ -117,7 +118,7 @@ def test_at_most_30_pictures_a_second_are_drawn(
 
 def test_after_a_delay_scenes_do_not_come_in_a_rush() -> None:
     time = FakeTime()
-    with Page(Controls(), 0) as page:
+    with Page(Controls(), Address(0)) as page:
         page._pacer = Pacer(time.clock, time.sleep)
         time.now += 5.0
         for _ in range(10):
@@ -214,7 +215,7 @@ def test_it_listens_on_this_machine_alone(page: tuple[Page, Controls]) -> None:
 
 def test_a_port_in_use_is_a_sentence(page: tuple[Page, Controls], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="give another one"):
-        Page(Controls(), page[0].port)
+        Page(Controls(), Address(page[0].port))
     assert capfd.readouterr() == ("", ""), "and nothing but it"
 
 
@@ -291,7 +292,7 @@ def test_all_18_actions_of_a_game_are_played_by_keys_in_a_browser(browser: Chrom
     player = Player(network, config.game, Protocol(episodes=1), controls)
     assert set(player.action_names) == set(KEYS_OF)
     games = itertools.chain.from_iterable(map(player.play, itertools.repeat(0)))
-    with Page(controls, 0) as page:
+    with Page(controls, Address(0)) as page:
         show = (page, remember(games, scenes), 60, controls, RecordingOnDemand(controls))
         showing = threading.Thread(target=show_game, args=show)
         showing.start()

@@ -1,0 +1,144 @@
+"""Agents in programs of a user's own: what they answer, and which environments they take."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import ale_py
+import gymnasium
+import numpy as np
+import pytest
+from ale_py.vector_env import AtariVectorEnv
+from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
+
+import breakout_a3c
+from breakout_a3c import TrainedAgent, UserError, load_agent
+from breakout_a3c.games.preprocessing import Bytes
+
+gymnasium.register_envs(ale_py)
+BREAKOUT = "ALE/Breakout-v5"
+
+
+def theirs(game: str = BREAKOUT, *, sticky: float = 0.0, frames: int = 400, **preprocessing: object) -> gymnasium.Env:
+    """Return a game as users of gymnasium have it, that ends early."""
+    environment = gymnasium.make(game, frameskip=1, repeat_action_probability=sticky, max_num_frames_per_episode=frames)
+    return FrameStackObservation(AtariPreprocessing(environment, **preprocessing), 4)
+
+
+@pytest.fixture(scope="module")
+def agent(checkpoint_path: Path) -> TrainedAgent:
+    return load_agent(checkpoint_path, seed=1)
+
+
+@pytest.fixture(scope="module")
+def observation(agent: TrainedAgent) -> Bytes:
+    seen, _ = agent.make_environment(seed=1).reset(seed=1)
+    assert isinstance(seen, np.ndarray)
+    return seen
+
+
+def test_the_package_is_imported_without_what_it_offers() -> None:
+    code = (
+        "import sys, os; before = dict(os.environ); import breakout_a3c; "
+        "print(sorted({'torch', 'cv2', 'gymnasium', 'numpy'} & sys.modules.keys()), before == dict(os.environ))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] True\n"
+
+
+def test_what_is_public_is_there() -> None:
+    assert set(breakout_a3c.__all__) <= set(dir(breakout_a3c))
+    assert all(getattr(breakout_a3c, name) is not None for name in breakout_a3c.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'load_agents'"):
+        breakout_a3c.load_agents  # noqa: B018
+
+
+def test_one_observation_and_a_batch_are_answered_alike(agent: TrainedAgent, observation: Bytes) -> None:
+    one, batch = agent.policy(observation), agent.policy(np.stack([observation] * 3))
+    assert one.probabilities.shape == (3,)
+    assert one.value.shape == ()
+    assert one.probabilities.sum() == pytest.approx(1)
+    assert batch.probabilities.shape == (3, 3)
+    assert batch.value.shape == (3,)
+    np.testing.assert_allclose(batch.probabilities[0], one.probabilities, rtol=1e-5)
+    assert agent.act(np.stack([observation] * 3)).shape == (3,)
+
+
+def test_frames_may_come_first_or_last(agent: TrainedAgent, observation: Bytes) -> None:
+    last, first = agent.policy(observation), agent.policy(observation.transpose(2, 0, 1))
+    np.testing.assert_array_equal(first.probabilities, last.probabilities)
+
+
+def test_a_greedy_action_is_the_most_probable(agent: TrainedAgent, observation: Bytes) -> None:
+    assert agent.act(observation, greedy=True) == agent.policy(observation).probabilities.argmax()
+
+
+def test_actions_are_sampled_by_the_policy(agent: TrainedAgent, observation: Bytes) -> None:
+    chosen = agent.act(np.stack([observation] * 2000))
+    found = np.bincount(chosen, minlength=3) / len(chosen)
+    np.testing.assert_allclose(found, agent.policy(observation).probabilities, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (lambda: theirs("ALE/Pong-v5"), "the agent was trained on breakout, and the environment is "),
+        (lambda: gymnasium.make(BREAKOUT), r"shape \(210, 160, 3\).*: turn the screen to gray"),
+        (lambda: AtariPreprocessing(gymnasium.make(BREAKOUT, frameskip=1)), r"shape \(84, 84\).*: stack four frames"),
+        (lambda: theirs(scale_obs=True), "pixels are float32, .*: leave out scale_obs"),
+        (lambda: theirs(grayscale_newaxis=True), "leave out grayscale_newaxis"),
+        (lambda: theirs(frame_skip=2), "repeats an action for 2 frames, and the agent was trained with 4"),
+    ],
+)
+def test_what_would_be_played_wrongly_is_refused(agent: TrainedAgent, made: object, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        agent.translate(made())  # type: ignore[operator]
+
+
+def test_actions_are_translated_by_what_they_do(agent: TrainedAgent) -> None:
+    assert agent.action_names == ("FIRE", "RIGHT", "LEFT")
+    assert [agent.translate(theirs()).actions(action) for action in range(3)] == [1, 2, 3]
+    every = gymnasium.make(BREAKOUT, frameskip=1, full_action_space=True)
+    every = FrameStackObservation(AtariPreprocessing(every), 4)
+    meanings = every.unwrapped.get_action_meanings()
+    assert [meanings[agent.translate(every).actions(action)] for action in range(3)] == ["FIRE", "RIGHT", "LEFT"]
+
+
+def test_it_plays_in_an_environment_of_gymnasium(agent: TrainedAgent) -> None:
+    scores = agent.play_in(theirs(), episodes=2, seed=1)
+    assert len(scores) == 2
+
+
+def test_it_plays_in_a_vector_of_gymnasium(agent: TrainedAgent) -> None:
+    vector = gymnasium.vector.SyncVectorEnv([theirs, theirs])
+    assert len(agent.play_in(vector, episodes=3, seed=1)) == 3
+
+
+def test_it_plays_in_the_vector_of_the_emulator(agent: TrainedAgent) -> None:
+    vector = AtariVectorEnv("breakout", 2, reward_clipping=False, max_num_frames_per_episode=400)
+    with pytest.warns(UserWarning, match="clips rewards unless it is given reward_clipping=False"):
+        assert len(agent.play_in(vector, episodes=2, seed=1)) == 2
+
+
+def test_scores_that_are_none_are_refused(agent: TrainedAgent) -> None:
+    with pytest.raises(UserError, match="ends a game with each life"):
+        agent.play_in(theirs(terminal_on_life_loss=True))
+
+
+def test_it_plays_in_its_own_environment(agent: TrainedAgent) -> None:
+    assert len(agent.play_in(agent.make_environment(max_episode_frames=400), seed=1)) == 1
+
+
+def test_a_model_is_called_by_its_name() -> None:
+    assert "breakout" in breakout_a3c.published_models()
+    assert load_agent("breakout").action_names == ("FIRE", "RIGHT", "LEFT")
+    with pytest.raises(UserError, match="there is no model 'breakot': give a path, or one of breakout"):
+        load_agent("breakot")
+
+
+def test_cartpole_is_played_in_gymnasiums_own(cartpole_checkpoint_path: Path) -> None:
+    agent = load_agent(cartpole_checkpoint_path, seed=1)
+    (score,) = agent.play_in(gymnasium.make("CartPole-v1"), seed=1)
+    assert 8 <= score <= 500
+    with pytest.raises(UserError, match="trained on cartpole"):
+        agent.translate(gymnasium.make("Acrobot-v1"))
