@@ -37,6 +37,7 @@ OTHER_GAMES: dict[str, Any] = {
     "max_episode_frames": 108_000,
     "max_kl": 0.004,
     "max_value_change": 0.5,
+    "network": "paper",
     "optimizer_eps": 3e-3,
     "second_chances": 0.0,
     "stall_steps": None,
@@ -228,9 +229,10 @@ class NetworkOptions(Options):
     """The network, and the arithmetic of its layers."""
 
     name: Network = option(
-        "paper",
+        "lstm",
         "paper: conv 16-32, dense 256 (Mnih et al. 2016); nature: conv 32-64-64, dense 512 "
-        "(Mnih et al. 2015); lstm, nature-lstm: the same with 256 LSTM cells after the dense layer (Mnih et al. 2016); "
+        "(Mnih et al. 2015); lstm, nature-lstm: the same with 256 LSTM cells after the dense layer "
+        "(Mnih et al. 2016; docs/notes/lstm.md); "
         "mlp: one dense layer of 256, for CartPole; or one of --import",
         setting="network",
     )
@@ -537,7 +539,7 @@ class TrainConfig:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         if self.network.name in NETWORKS:
             found["background"] = "a --network of this program"
-        if self.game.reward_rule:
+        if self.game.reward_rule is not None:
             found |= dict.fromkeys(("clip_rewards", "life_loss_penalty"), "--reward-rule none")
         return found
 
@@ -557,12 +559,10 @@ class TrainConfig:
     def replace_given(self, settings: dict[str, Any]) -> Self:
         """Return this configuration with the settings that a user gave.
 
-        Another game than Breakout starts from ``OTHER_GAMES``, unless more than the network is not the default's.
+        Another game than Breakout starts from ``OTHER_GAMES``, unless this is not the default configuration.
         """
         is_other = settings.get("game", self.game.name) not in MIRRORED_GAMES
-        default = type(self)().to_dict()
-        is_default = self.to_dict() | {"network": default["network"]} == default
-        return self.replace(**(OTHER_GAMES | settings if is_other and is_default else settings))
+        return self.replace(**(OTHER_GAMES | settings if is_other and self == type(self)() else settings))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and strings by the names of the settings, for checkpoints and TensorBoard."""

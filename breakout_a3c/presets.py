@@ -10,6 +10,7 @@ PLAIN = BREAKOUT.replace(
     sticky_games=0.0,
     late_starts=0.0,
     stall_steps=None,
+    network="paper",
     symmetric=False,
     background="black",
     precision="float32",
@@ -51,7 +52,6 @@ PAPER = PLAIN.replace(
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
-    "lstm": BREAKOUT.replace(network="lstm"),
     "paper": PAPER,
     "paper-lstm": PAPER.replace(network="lstm"),
     "cartpole": CARTPOLE_A3C,

@@ -299,10 +299,11 @@ def test_a_typing_error_is_answered_without_torch() -> None:
 
 
 def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> None:
-    separate = BREAKOUT.replace(separate_value_network=True)
+    plain = BREAKOUT.replace(network="paper")
+    separate = plain.replace(separate_value_network=True)
     with pytest.raises(UserError, match="with --separate-value-network, not --no-separate-value-network: give --sep"):
-        train.require_same_network(separate, BREAKOUT, Path("model"))
-    with pytest.raises(UserError, match="with --network paper, not --network nature: give --network paper, or"):
+        train.require_same_network(separate, plain, Path("model"))
+    with pytest.raises(UserError, match="with --network lstm, not --network nature: give --network lstm, or"):
         train.require_same_network(BREAKOUT, BREAKOUT.replace(network="nature"), Path("model"))
 
 
@@ -314,7 +315,7 @@ def test_settings_that_do_not_fit_the_weights_are_told_as_they_are_typed() -> No
         ("paper", "breakout", "paper"),
         ("paper", "tic_tac_toe_3d", "paper-tic_tac_toe_3d"),
         ("breakout", "pong", "breakout-pong"),
-        ("lstm", "pong", "lstm-pong"),
+        ("paper-lstm", "pong", "paper-lstm-pong"),
     ],
 )
 def test_a_run_is_called_by_its_preset_and_its_game(preset: str | None, game: str, prefix: str) -> None:

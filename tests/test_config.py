@@ -234,12 +234,12 @@ def test_only_breakout_is_known_to_be_symmetric() -> None:
     assert not from_dict(settings, "old.pt").network.symmetric, "it had no effect there"
 
 
-def test_another_game_has_its_own_settings_with_any_network() -> None:
+def test_another_game_has_its_own_settings() -> None:
     given = {"game": "pong"}
-    assert PRESETS["lstm"].replace_given(given) == BREAKOUT.replace_given(given | {"network": "lstm"})
-    assert BREAKOUT.replace_given(given).optimizer.learning_rate == OTHER_GAMES["learning_rate"]
+    assert BREAKOUT.replace_given(given).to_dict().items() >= OTHER_GAMES.items()
+    assert BREAKOUT.replace_given(given | {"network": "lstm"}).network.name == "lstm"
     with pytest.raises(UserError, match="give --no-symmetric"):
-        PRESETS["lstm"].replace(total_steps=77).replace_given(given)
+        BREAKOUT.replace(total_steps=77).replace_given(given)
 
 
 def test_settings_have_one_name_each() -> None:

@@ -22,9 +22,13 @@ PROTOCOL = Protocol(episodes=100, seed=1900)
 DEFAULT = Recipe("the default", "")
 ABLATIONS = (
     DEFAULT,
+    Recipe("without a memory", "--network paper"),
     Recipe("without symmetry", "--no-symmetric"),
     Recipe("on a black background", "--background black"),
     Recipe("without second chances", "--second-chances 0"),
+    Recipe("without late starts", "--late-starts 0"),
+    Recipe("stalls do not end a game", "--stall-steps none"),
+    Recipe("without sticky games", "--sticky-games 0"),
     Recipe("without the limit on the policy", "--max-kl none"),
     Recipe("without the limit on the values", "--max-value-change none"),
     Recipe("without turns", "", WITHOUT_TURNS),

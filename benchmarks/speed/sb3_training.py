@@ -44,7 +44,7 @@ def sb3(python: Path, name: str, network: str, folder: Path) -> Contender:
 
 def make_contenders(context: Context, python: Path, folder: Path) -> list[Contender]:
     """Start both programs with both networks."""
-    ours = PRESETS["breakout"].replace(threads=8)
+    ours = PRESETS["breakout"].replace(threads=8, network="paper")
     return [
         sb3(python, "SB3 A2C 16-32-256", "paper", folder),
         training(context, "ours paper", ours, None),

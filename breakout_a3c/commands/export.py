@@ -37,6 +37,8 @@ def parse_options() -> argparse.Namespace:
         raise UserError("give either a file that ends in .onnx or --hub FOLDER.")
     if options.target and options.target.suffix != ".onnx":
         raise UserError(f"{options.target} does not end in .onnx: give the file such a name.")
+    if options.target and not options.target.parent.is_dir():
+        raise UserError(f"there is no folder {options.target.parent}: make it, or give another.")
     return options
 
 

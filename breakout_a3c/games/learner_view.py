@@ -36,7 +36,7 @@ def learner_view(
     """
     stalled = options.stall_steps is not None and steps_since_reward >= options.stall_steps
     life_lost = life_lost or stalled
-    if options.reward_rule:
+    if options.reward_rule is not None:
         seen = float(REWARD_RULES[options.reward_rule](reward, life_lost))
     else:
         clipped = float((reward > 0) - (reward < 0)) if options.clip_rewards else reward

@@ -19,6 +19,7 @@ ADDED_LATER = {
     "sticky_games": 0.0,
     "late_starts": 0.0,
     "stall_steps": None,
+    "reward_rule": None,
 }
 
 

@@ -72,7 +72,7 @@ def require_resources(config: TrainConfig, play_states: Iterable[Sized] = ()) ->
         play_states: Of the games that it goes on with, in bytes.
     """
     rule = config.game.reward_rule
-    if rule and rule not in REWARD_RULES:
+    if rule is not None and rule not in REWARD_RULES:
         raise UserError(f"there is no reward rule {rule!r:.50}: give --import and the file that registers it.")
     open_files = Need(
         "open files",

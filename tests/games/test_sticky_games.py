@@ -131,6 +131,6 @@ def test_a_collector_begins_them_in_the_middle_of_the_run() -> None:
 
 
 def test_the_option_says_where_it_is_for() -> None:
-    with pytest.raises(UserError, match="sticky_games are for Atari games: leave out --sticky-games"):
+    with pytest.raises(UserError, match="sticky_games are for Atari games: give --sticky-games 0 for cartpole"):
         CARTPOLE_A3C.replace(sticky_games=0.5)
     assert BREAKOUT.replace(envs=1).without_effect()["sticky_games"] == "several games, --envs 2 or more"

@@ -120,12 +120,12 @@ def learn_until(config: TrainConfig, shared: SharedParameters, steps: int, play_
 @pytest.mark.parametrize(
     "config",
     [
-        ALONE.replace(total_steps=2000, final_rollout_length=20),
-        ALONE.replace(total_steps=2000, network="lstm"),
+        ALONE.replace(total_steps=1200, final_rollout_length=20),
+        ALONE.replace(total_steps=1200, network="paper"),
         PRESETS["cartpole"].replace(threads=1, optimizer="adam", total_steps=2000, eval_minutes=0.0),
         PRESETS["paper"].replace(threads=1, total_steps=500, precision="float32"),
     ],
-    ids=["breakout", "lstm", "cartpole with adam", "paper"],
+    ids=["breakout", "feed-forward", "cartpole with adam", "paper"],
 )
 def test_two_halves_are_bit_identical_to_the_whole(config: TrainConfig) -> None:
     assert config.schedule.total_steps is not None

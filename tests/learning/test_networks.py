@@ -254,10 +254,10 @@ def test_auto_resolves_on_this_machine() -> None:
 @pytest.mark.parametrize(
     ("game", "options", "actions", "parameters"),
     [
-        ("breakout", NetworkOptions(), 3, 338_588),
-        ("breakout", NetworkOptions(symmetric=False), 3, 677_172),
-        ("pong", NetworkOptions(symmetric=False), 6, 677_943),
-        ("pong", NetworkOptions(symmetric=False, separate_value_network=True), 6, 1_354_087),
+        ("breakout", NetworkOptions("paper"), 3, 338_588),
+        ("breakout", NetworkOptions("paper", symmetric=False), 3, 677_172),
+        ("pong", NetworkOptions("paper", symmetric=False), 6, 677_943),
+        ("pong", NetworkOptions("paper", symmetric=False, separate_value_network=True), 6, 1_354_087),
     ],
 )
 def test_the_network_fits_the_game(game: str, options: NetworkOptions, actions: int, parameters: int) -> None:

@@ -20,7 +20,9 @@ from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.learning.step_limits import PolicyChange, change_since, limit_step, sample_of, step_scale
 from breakout_a3c.presets import BREAKOUT
 
-CONFIG = BREAKOUT.replace(threads=1, envs=4, final_rollout_length=None, precision="float32", eval_minutes=0.0)
+CONFIG = BREAKOUT.replace(
+    network="paper", threads=1, envs=4, final_rollout_length=None, precision="float32", eval_minutes=0.0
+)
 
 
 def play(config: TrainConfig) -> tuple[ActorCritic, Rollout]:

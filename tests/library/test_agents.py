@@ -1,6 +1,5 @@
 """Agents in programs of a user's own: what they answer, and which environments they take."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
 import breakout_a3c
 from breakout_a3c import TrainedAgent, UserError, load_agent
 from breakout_a3c.games.preprocessing import Bytes
+from tests.running import run
 
 gymnasium.register_envs(ale_py)
 BREAKOUT = "ALE/Breakout-v5"
@@ -42,7 +42,7 @@ def test_the_package_is_imported_without_what_it_offers() -> None:
         "import sys, os; before = dict(os.environ); import breakout_a3c; "
         "print(sorted({'torch', 'cv2', 'gymnasium', 'numpy'} & sys.modules.keys()), before == dict(os.environ))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[] True\n"
 
 

@@ -1,6 +1,6 @@
 """Our environments under gymnasium's names."""
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import breakout_a3c
 from breakout_a3c.games.names import atari_games
+from tests.running import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +36,6 @@ def test_a_game_is_made_as_agents_see_it() -> None:
 @pytest.mark.parametrize("name", ["breakout_a3c.library.environments:breakout_a3c/Pong-v0"])
 def test_gymnasium_imports_what_stands_before_the_colon(name: str) -> None:
     code = f"import gymnasium; print(gymnasium.make({name!r}).reset(seed=1)[0].shape)"
-    environment = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "(84, 84, 4)\n"

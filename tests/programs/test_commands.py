@@ -13,7 +13,7 @@ from tests import running
 
 ROOT = Path(__file__).parents[2]
 BAD_INPUT = 2
-GIVE_ONE = "give one of train, play, games, curves, publish."
+GIVE_ONE = "give one of train, play, games, curves, publish, export."
 
 
 def run(*arguments: object, folder: Path) -> CompletedProcess[str]:

@@ -26,9 +26,8 @@ def test_a_checkpoint_becomes_onnx(checkpoint_path: Path, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("agent.onnx: ")
     assert done.stdout.endswith("Its actions 0, 1, ... are FIRE, RIGHT, LEFT.\n")
-    assert [each.name for each in onnxruntime.InferenceSession(tmp_path / "agent.onnx").get_inputs()] == [
-        "observations"
-    ]
+    inputs = onnxruntime.InferenceSession(tmp_path / "agent.onnx").get_inputs()
+    assert [each.name for each in inputs] == ["observations", "lstm_state"]
     assert [path.name for path in tmp_path.iterdir()] == ["agent.onnx"]
 
 
@@ -55,7 +54,7 @@ def test_a_model_becomes_a_folder_with_a_replay(cartpole_checkpoint_path: Path, 
         (("agent.onnx", "--hub", "x"), "give either a file that ends in .onnx or --hub FOLDER."),
         (("agent.pt",), "agent.pt does not end in .onnx: give the file such a name."),
         (("--hub", "x"), "is no published model: publish it first, python -m breakout_a3c publish --help."),
-        (("missing/agent.onnx",), "nothing was exported ("),
+        (("missing/agent.onnx",), "there is no folder missing: make it, or give another."),
     ],
 )
 def test_a_mistake_is_a_sentence(

@@ -437,7 +437,7 @@ def test_a_checkpoint_of_another_game_is_refused(checkpoint_path: Path, tmp_path
 
 def test_weights_that_are_tied_otherwise_are_refused(tmp_path: Path) -> None:
     model = str(Path(__file__).resolve().parents[2] / "models" / "breakout.safetensors")
-    output = finish(start(tmp_path, "--init-from", model), 2)
+    output = finish(start(tmp_path, "--init-from", model, "--network", "paper"), 2)
     assert "was trained with --no-symmetric, not --symmetric: give --no-symmetric" in output
 
 

@@ -54,7 +54,7 @@ def test_an_agent_plays_in_bf16_only_if_it_was_trained_so_and_the_cpu_has_it(
 
 def test_parameters_of_another_network_are_refused(checkpoint: Checkpoint) -> None:
     other = replace(checkpoint, config=checkpoint.config.replace(symmetric=False))
-    with pytest.raises(UserError, match=r"^file.pt has 338588 parameters, but .* has 677172: it belongs"):
+    with pytest.raises(UserError, match=r"^file.pt has 470684 parameters, but .* has 1203508: it belongs"):
         build_agent(other, Path("file.pt"))
 
 

@@ -43,7 +43,7 @@ CARTPOLE_A3C: dict[str, Any] = {
     "total_steps": 500_000, "max_minutes": 0.05, "max_episodes": None,
     "seed": 1, "checkpoint_minutes": 10.0, "keep_checkpoints": 5, "eval_minutes": 0.0, "eval_episodes": 10,
     "start_method": "forkserver",
-    "late_starts": 0.0, "stall_steps": None,
+    "late_starts": 0.0, "stall_steps": None, "reward_rule": None,
 }  # fmt: skip
 CARTPOLE_A2C = CARTPOLE_A3C | {
     "algorithm": "a2c", "threads": 3, "envs": 40, "learning_rate": 3e-3, "max_kl": 0.03, "square_decay": 0.98,

@@ -26,7 +26,7 @@ class Exported(NamedTuple):
     session: onnxruntime.InferenceSession
 
 
-@pytest.fixture(scope="module", params=["breakout", "lstm", "cartpole"])
+@pytest.fixture(scope="module", params=["breakout", "paper", "cartpole"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("onnx")
     checkpoint = load_checkpoint(save_untrained(PRESETS[request.param].replace(precision="float32"), folder))

@@ -73,7 +73,7 @@ def test_a_model_holds_the_layers_of_its_network_and_tells_of_its_evaluation(mod
 def test_weights_that_do_not_fit_are_not_published(checkpoint_path: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(checkpoint_path)
     shorter = checkpoint.parameters[:-1]
-    with pytest.raises(ValueError, match="the checkpoint has 338587 parameters, and its network 338588"):
+    with pytest.raises(ValueError, match="the checkpoint has 470683 parameters, and its network 470684"):
         save_model(replace(checkpoint, parameters=shorter, averaged_parameters=shorter), {}, tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []
 
@@ -123,7 +123,7 @@ def test_one_tensor_that_is_no_vector_of_numbers_is_refused(model: Path, tensor:
 
 def test_one_tensor_of_another_size_fits_no_network(model: Path) -> None:
     save_file({"parameters": torch.zeros(3)}, model, metadata=header_of(model))
-    with pytest.raises(UserError, match=r"has 3 parameters, but .* has 338588: it belongs to another game or network"):
+    with pytest.raises(UserError, match=r"has 3 parameters, but .* has 470684: it belongs to another game or network"):
         load_agent(model)
 
 

@@ -21,11 +21,13 @@ from breakout_a3c.saving.published import load_model
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
 CONFIGS = {
-    "paper, symmetric": BREAKOUT,
-    "paper": BREAKOUT.replace(symmetric=False),
+    "lstm, symmetric": BREAKOUT,
+    "lstm": BREAKOUT.replace(symmetric=False),
+    "paper, symmetric": BREAKOUT.replace(network="paper"),
+    "paper": BREAKOUT.replace(network="paper", symmetric=False),
     "nature": BREAKOUT.replace(symmetric=False, network="nature"),
     "nature, symmetric": BREAKOUT.replace(network="nature"),
-    "paper, separate value network": BREAKOUT.replace(symmetric=False, separate_value_network=True),
+    "paper, separate value network": BREAKOUT.replace(network="paper", symmetric=False, separate_value_network=True),
     "mlp": CARTPOLE_A3C,
     "mlp, separate value network": CARTPOLE_A3C.replace(separate_value_network=True),
 }

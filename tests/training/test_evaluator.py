@@ -95,7 +95,7 @@ def wait_until_throttled(process: psutil.Process) -> None:
 
 
 def test_closing_ends_it_while_it_plays(parameters) -> None:  # noqa: ANN001
-    evaluator = Evaluator(training_context(), CONFIG.replace(eval_episodes=1000), len(parameters))
+    evaluator = Evaluator(training_context(), CONFIG.replace(eval_episodes=200), len(parameters))
     evaluator.request(parameters, hurry=False)
     process = evaluator._process
     assert process is not None
