@@ -22,7 +22,7 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN pip install --no-cache-dir -r requirements-dev.txt
-CMD ["python", "-m", "pytest", "--numprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not slow and not torture"]
+CMD ["python", "-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not slow and not torture"]
 
 FROM base
 RUN useradd --create-home player && mkdir /work && chown player /work

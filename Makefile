@@ -43,7 +43,7 @@ check: .venv/installed-dev ## Lint, formatting and types
 	$(BIN)/mypy
 
 test: check ## Run the checks and the tests, in under ten minutes
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"
 
 test-all: check ## The same, and that every method learns
 	$(BIN)/python -m pytest -m "not torture"

@@ -24,7 +24,9 @@ def call(*arguments: object, folder: Path) -> CompletedProcess[str]:
     return run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize(
+    "name", ["act.py", "play_in_gymnasium.py", pytest.param("train_cartpole.py", marks=pytest.mark.slow)]
+)
 def test_an_example_prints_scores(name: str, tmp_path: Path) -> None:
     last_line = call(EXAMPLES / name, folder=tmp_path).stdout.splitlines()[-1]
     assert last_line.startswith(SCORES[name])
@@ -45,13 +47,19 @@ def test_plain_pytorch_says_what_the_package_says() -> None:
 
 
 def test_onnxruntime_plays_alone(tmp_path: Path) -> None:
-    call("-m", "breakout_a3c", "export", ROOT / "models" / "breakout.safetensors", "agent.onnx", folder=tmp_path)
+    model = ROOT / "models" / "breakout.safetensors"
+    done = call("-m", "breakout_a3c", "export", model, "agent.onnx", folder=tmp_path)
+    assert done.stderr == ""
+    assert done.stdout.startswith("agent.onnx: ")
+    assert done.stdout.endswith("Its actions 0, 1, ... are FIRE, RIGHT, LEFT.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["agent.onnx"]
     source = (EXAMPLES / "play_onnx.py").read_text()
     assert "torch" not in source
     assert "import breakout_a3c" not in source
     assert int(call(EXAMPLES / "play_onnx.py", folder=tmp_path).stdout.split()[-1]) > 200
 
 
+@pytest.mark.slow
 def test_the_notebook_trains_and_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (marked_environment() | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)

@@ -95,6 +95,7 @@ def test_a_game_of_ones_own_is_learned(caught: Path) -> None:
     assert facts["sticky"] is None
 
 
+@pytest.mark.slow
 def test_it_is_recorded_and_goes_on(caught: Path) -> None:
     done = run("play.py", "checkpoints/latest.pt", *CATCH, "--record", "catch.gif", folder=caught)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
-import onnxruntime
 import pytest
 
 from tests import running
@@ -19,16 +18,6 @@ def run(*arguments: object, folder: Path) -> CompletedProcess[str]:
     command = [sys.executable, "-m", "breakout_a3c", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return running.run(command, capture_output=True, text=True, cwd=folder, env=environment)
-
-
-def test_a_checkpoint_becomes_onnx(checkpoint_path: Path, tmp_path: Path) -> None:
-    done = run("export", checkpoint_path, "agent.onnx", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("agent.onnx: ")
-    assert done.stdout.endswith("Its actions 0, 1, ... are FIRE, RIGHT, LEFT.\n")
-    inputs = onnxruntime.InferenceSession(tmp_path / "agent.onnx").get_inputs()
-    assert [each.name for each in inputs] == ["observations", "lstm_state"]
-    assert [path.name for path in tmp_path.iterdir()] == ["agent.onnx"]
 
 
 def test_a_model_becomes_a_folder_with_a_replay(cartpole_checkpoint_path: Path, tmp_path: Path) -> None:
