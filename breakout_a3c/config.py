@@ -509,13 +509,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         game, network = self.game.name, self.network.name
-        if (network == "mlp" and self.game.is_atari) or (network in get_args(Network)[:-1] and game == CARTPOLE):
+        if (network == "mlp" and self.game.is_atari) or (network not in ("mlp", *NETWORKS) and game == CARTPOLE):
             raise UserError(
                 f"network {network} does not fit the game {game}: use mlp for cartpole, another for Atari, "
                 f"and --import FILE for a game of your own."
             )
-        if self.network.name in RECURRENT and self.network.separate_value_network:
-            raise UserError(f"network {self.network.name} has one memory: leave out --separate-value-network.")
+        if network in RECURRENT and self.network.separate_value_network:
+            raise UserError(f"network {network} has one memory: leave out --separate-value-network.")
         if self.network.symmetric and network in NETWORKS:
             raise UserError(f"network {network} has no left and right: give --no-symmetric.")
         if self.network.symmetric and game not in MIRRORED_GAMES:

@@ -1,6 +1,6 @@
 """Our environments under gymnasium's names, such as ``breakout_a3c/Breakout-v0``: one for each game.
 
-gymnasium imports this by its entry point where the package is installed; elsewhere, import it once.
+gymnasium 1 looks for no entry points: it imports this by ``breakout_a3c.library.environments:breakout_a3c/Pong-v0``.
 """
 
 from importlib.util import find_spec

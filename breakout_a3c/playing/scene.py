@@ -198,14 +198,11 @@ def draw_curve(panel: Panel, curve: Sequence[tuple[float, float]], y: float) -> 
     panel.box(MARGIN, y + 12, width, height, FIELD)
     steps, scores = np.asarray(curve, float).T
     if len(steps) > 1:
-        xs = MARGIN + 3 + (steps - steps[0]) / max(steps[-1] - steps[0], 1e-9) * (width - 6)
-        ys = (
-            y
-            + 12
-            + height
-            - 6
-            - (scores - min(scores.min(), 0.0)) / max(np.ptp(scores), scores.max(), 1e-3) * (height - 24)
-        )
+        low = min(scores.min(), 0.0)
+        along = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-9)  # 0 to 1
+        up = (scores - low) / max(scores.max() - low, 1e-3)  # 0 to 1
+        xs = MARGIN + 3 + along * (width - 6)
+        ys = y + 6 + height - up * (height - 24)
         panel.line(np.stack((xs, ys), axis=1), CHOSEN)
     panel.text(f"training: mean score {scores[-1]:,.0f}", MARGIN + 6, y + 28, 14, MUTED)
     return y + 12 + height

@@ -71,7 +71,8 @@ class Watched:
         if self._folder.exists():
             with suppress(OSError):
                 self._write_curve()
-            (self._folder / NEWEST).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / NEWEST).unlink(missing_ok=True)
 
     def _write_curve(self) -> None:
         curve = json.dumps(self._curve)
@@ -125,8 +126,9 @@ def read_curve(folder: Path) -> Curve:
     """Return the curve, empty where there is none."""
     try:
         points = json.loads((folder / CURVE).read_text())
-        return [(float(x), float(y)) for x, y in points]
-    except (OSError, ValueError, TypeError):
+        curve = [(float(x), float(y)) for x, y in points]
+        return [point for point in curve if all(map(math.isfinite, point))]
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return []
 
 

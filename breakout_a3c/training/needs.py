@@ -65,7 +65,7 @@ class Need:
 
 
 def require_resources(config: TrainConfig, play_states: Iterable[Sized] = ()) -> None:
-    """Raise a UserError if a training surely needs more than this process may use.
+    """Raise a UserError if a training surely needs more than this process may use, or a reward rule that it has not.
 
     Args:
         config: The training's settings.

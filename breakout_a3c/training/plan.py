@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,8 +11,10 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.shared_parameters import SharedParameters
-from breakout_a3c.playing.page_address import Address
 from breakout_a3c.saving.checkpoints import Checkpoint, check_fits
+
+if TYPE_CHECKING:
+    from breakout_a3c.playing.page_address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class TrainingPlan:
     initial: Checkpoint | None = None
     source: Path = Path()
     wandb: bool = False
-    address: Address | None = None
+    address: "Address | None" = None
 
 
 def initial_parameters(plan: TrainingPlan) -> SharedParameters:

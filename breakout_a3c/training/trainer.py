@@ -16,7 +16,6 @@ from torch import Tensor
 
 from breakout_a3c.learning.networks import resolve_precision
 from breakout_a3c.learning.reports import LearnerReport
-from breakout_a3c.playing.following import serve_training
 from breakout_a3c.processes.start import Context, signals_collected, start_process
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import MAX_PLAY_BYTES
@@ -133,6 +132,8 @@ class Trainer:
     def _serve(self) -> None:
         """Show the training on a page, by a process that ends with this one."""
         if self._plan.address:
+            from breakout_a3c.playing.following import serve_training  # imports werkzeug, which few trainings need
+
             start_process(self._context, "page", serve_training, self._folder.path, self._plan.address)
 
     def _done(self) -> bool:

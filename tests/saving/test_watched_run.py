@@ -101,8 +101,9 @@ def test_a_training_that_goes_on_has_the_curve_of_before(tmp_path: Path, checkpo
     assert Watched(tmp_path, 1_500_000)._curve == [(1.0, 3.0)]
 
 
-def test_a_damaged_curve_is_none(tmp_path: Path) -> None:
-    (tmp_path / watched_run.CURVE).write_text('[[1, "x"]]')
+@pytest.mark.parametrize("text", ['[[1, "x"]]', "[[1, NaN]]", "7", "[" * 100_000, f"[[1, 1{'0' * 400}]]", "\0"])
+def test_a_damaged_curve_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / watched_run.CURVE).write_text(text)
     assert read_curve(tmp_path) == []
 
 
