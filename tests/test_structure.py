@@ -33,7 +33,7 @@ ORDER = {
         "needs", "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases",
         "console", "messages", "evaluations", "supervisor", "trainer",
     ],
-    "library": ["registration", "translation", "agents", "environments", "trainings"],
+    "library": ["registration", "inspection", "translation", "agents", "environments", "trainings"],
     "commands": ["train", "play", "games", "curves", "publish", "export"],
 }  # fmt: skip
 STRANGERS = {"processes": {"games"}, "games": {"processes"}}  # rooms beside each other

@@ -149,6 +149,10 @@ class AtariGame(gymnasium.Env[Bytes, int]):
         self._begin_stack()
         return self._preprocessor.observation(), self._info(life_lost=False)
 
+    def get_action_meanings(self) -> list[str]:
+        """Return what the actions do, as gymnasium's own Atari games are asked."""
+        return list(self.action_names)
+
     def _start_after(self, noops: int) -> None:
         """Start a game with so many frames of NOOP; what was emulated once is restored.
 

@@ -6,15 +6,16 @@ actions of which one is missing.
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from breakout_a3c.config import CARTPOLE, GameOptions
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.names import near_names
+from breakout_a3c.library.inspection import Inspection
 
 ADVICE = "AtariPreprocessing and FrameStackObservation(environment, 4) make such observations"
 
@@ -75,14 +76,22 @@ class Translation:
     ) -> None:
         self._environment = environment
         self._shape = shape
+        self._inspection = Inspection(environment)
         self.is_vector = hasattr(environment, "num_envs")
         self._is_sb3 = hasattr(environment, "step_wait") and hasattr(environment, "env_method")
         if options.is_atari or options.name == CARTPOLE:
             self._require_game(options.name)
-        self._require_frame_skip(options)
         space = getattr(environment, "single_observation_space", None) or environment.observation_space
         observations_for(shape, np.zeros(space.shape, space.dtype))
-        self._actions = np.array(self._actions_for(action_names, options))
+        actions = getattr(environment, "single_action_space", None) or environment.action_space
+        if not hasattr(actions, "n"):
+            raise UserError("the environment's actions have no numbers, and the agent's do: leave out continuous=True.")
+        if getattr(environment, "batch_size", 0) not in (0, getattr(environment, "num_envs", 0)):
+            raise UserError("the environment answers for some of its games at a time: leave out batch_size.")
+        self._actions = np.arange(len(action_names))
+        if options.is_atari:
+            self._require_frame_skip(options.frame_skip)
+            self._actions = np.array(self._actions_for(action_names))
 
     def observations(self, found: Any) -> NDArray[Any]:
         """Return the environment's observations as the agent's network reads them, ``(B, ...)`` for a vector."""
@@ -96,20 +105,19 @@ class Translation:
 
     def require_whole_scores(self) -> None:
         """Raise a UserError if the rewards do not add up to the game's score, or a life's end looks like a game's."""
-        for layer in self._layers():
-            name = type(layer).__name__
-            if name in ("ClipRewardEnv", "ClipReward", "TransformReward") or self._option(layer, "reward_clipping"):
-                raise UserError("the environment clips its rewards, which add up to no score: leave that out.")
-            if name == "EpisodicLifeEnv" or self._option(layer, "terminal_on_life_loss", "episodic_life"):
-                raise UserError(
-                    "the environment ends a game with each life: leave out terminal_on_life_loss or EpisodicLifeEnv."
-                )
-            if name == "AtariVectorEnv":  # its emulators keep these to themselves
-                warnings.warn(
-                    "AtariVectorEnv clips rewards unless it is given reward_clipping=False, and does not say so: the "
-                    "scores are right only with that, and without episodic_life.",
-                    stacklevel=3,
-                )
+        if self._inspection.changes_rewards():
+            raise UserError(
+                "the environment clips or scales its rewards, which add up to no score then: leave that out "
+                "(in Stable-Baselines3 by clip_reward=False)."
+            )
+        if self._inspection.ends_with_a_life():
+            raise UserError("the environment ends a game with each life: give it terminal_on_life_loss=False.")
+        if self._inspection.has("AtariVectorEnv"):  # its emulators keep these to themselves
+            warnings.warn(
+                "AtariVectorEnv does not say which game it plays, and clips rewards unless it is given "
+                "reward_clipping=False: the scores are right only with that, and without episodic_life.",
+                stacklevel=3,
+            )
 
     def play(
         self, act: Callable[[Any], Any], forget: Callable[[Any], None], episodes: int, seed: int | None
@@ -148,98 +156,58 @@ class Translation:
     ) -> Iterator[float]:
         """Yield the score of each game of a vector, whose games begin anew by themselves."""
         size = self._environment.num_envs
-        if self._is_sb3:
-            if seed is not None:
-                self._environment.seed(seed)
-            observations = self._environment.reset()
-        else:
-            observations, _ = self._environment.reset(seed=seed)
-        scores, lives = np.zeros(size), np.zeros(size)
+        observations = self._reset_vector(seed)
+        restarts_late = autoreset_mode(self._environment) is AutoresetMode.NEXT_STEP
+        scores, lives, over = np.zeros(size), np.zeros(size), np.zeros(size, bool)
         while True:
             actions = self.actions(act(self.observations(observations)))
+            over_before = over
             if self._is_sb3:
                 observations, rewards, over, infos = self._environment.step(actions)
             else:
                 observations, rewards, terminated, truncated, infos = self._environment.step(actions)
                 over = np.logical_or(terminated, truncated)
             lives_before, lives = lives, lives_of(infos, size)
-            forget(over | (lives < lives_before))
+            forget(over | (lives < lives_before) | (restarts_late & over_before))
             scores += rewards
             yield from scores[over].tolist()
             scores[over] = 0.0
 
-    def _layers(self) -> Iterator[Any]:
-        """Yield the environment and what it wraps, down to the innermost; of a vector those of its first game, too."""
-        layer = self._environment
-        while layer is not None:
-            yield layer
-            inner = getattr(layer, "env", None) or getattr(layer, "venv", None)
-            if inner is None and getattr(layer, "envs", None):
-                inner = layer.envs[0]
-            layer = inner
-
-    def _option(self, layer: Any, *names: str) -> bool:
-        """Return whether a layer has one of these options turned on."""
-        return any(vars(layer).get(name) is True for name in names)
-
-    def _find(self, name: str) -> Any:
-        """Return an attribute of the environment or of what it wraps; None where there is none."""
-        for layer in self._layers():
-            with suppress(Exception):  # a vector's call fails in many ways
-                if name in vars(layer) or hasattr(type(layer), name):
-                    return getattr(layer, name)
-        with suppress(Exception):  # the games of an AsyncVectorEnv are in other processes
-            return self._environment.get_attr(name)[0]
-        return None
+    def _reset_vector(self, seed: int | None) -> Any:
+        """Begin the games of a vector anew, and return their observations."""
+        if not self._is_sb3:
+            return self._environment.reset(seed=seed)[0]
+        if seed is not None:
+            self._environment.seed(seed)
+        return self._environment.reset()
 
     def _require_game(self, name: str) -> None:
         """Raise a UserError if the environment says that it is another game."""
-        spec = self._find("spec")
-        called = self._find("_game") or getattr(spec, "kwargs", {}).get("game") or getattr(spec, "id", None)
-        if not isinstance(called, str):
+        called = self._inspection.game()
+        if called is None:
             return
         found = CARTPOLE if called.startswith("CartPole") else next(iter(near_names(called)), called)
         if found != name:
             raise UserError(f"the agent was trained on {name}, and the environment is {called}: give one of its own.")
 
-    def _require_frame_skip(self, options: GameOptions) -> None:
+    def _require_frame_skip(self, frame_skip: int) -> None:
         """Raise a UserError if the environment repeats an action for another number of frames."""
-        if not options.is_atari:
-            return
-        skips = [self._find("frame_skip"), self._find("_frameskip")]
-        total = int(np.prod([skip for skip in skips if isinstance(skip, int)]))
-        if any(isinstance(skip, int) for skip in skips) and total != options.frame_skip:
+        found = self._inspection.frames_a_step()
+        if found not in (None, frame_skip):
             raise UserError(
-                f"the environment repeats an action for {total} frames, and the agent was trained with "
-                f"{options.frame_skip}: give gymnasium.make frameskip=1, and AtariPreprocessing "
-                f"frame_skip={options.frame_skip}."
+                f"the environment repeats an action for {found} frames, and the agent was trained with {frame_skip}: "
+                f"give gymnasium.make frameskip=1, and AtariPreprocessing frame_skip={frame_skip}."
             )
 
-    def _actions_for(self, action_names: Sequence[str], options: GameOptions) -> list[int]:
+    def _actions_for(self, action_names: Sequence[str]) -> list[int]:
         """Return the environment's index of each of the agent's actions."""
-        if not options.is_atari:
-            return list(range(len(action_names)))
-        meanings = self._meanings()
+        meanings = self._inspection.action_meanings()
+        if meanings is None:
+            raise UserError("the environment does not say what its actions do: give it a method get_action_meanings.")
         missing = [name for name in action_names if name not in meanings]
         if missing:
             raise UserError(f"the environment has no action {missing[0]}: give it full_action_space=True.")
         return [meanings.index(name) for name in action_names]
-
-    def _meanings(self) -> list[str]:
-        """Return what the environment's actions do."""
-        ours = self._find("action_names")
-        if ours is not None:
-            return list(ours)
-        get = self._find("get_action_meanings")
-        if callable(get):
-            return list(get())
-        for call in ("env_method", "call"):  # of vectors whose games are in other processes
-            with suppress(Exception):
-                return list(getattr(self._environment, call)("get_action_meanings")[0])
-        emulator = self._find("ale")
-        if emulator is not None:  # of ale_py's own vector
-            return [action.name for action in emulator.get_action_set()]
-        raise UserError("the environment does not say what its actions do: give it a method get_action_meanings.")
 
 
 def lives_of(infos: Any, size: int) -> NDArray[Any]:
@@ -251,3 +219,8 @@ def lives_of(infos: Any, size: int) -> NDArray[Any]:
     """
     found = [info.get("lives", 0) for info in infos] if isinstance(infos, Sequence) else infos.get("lives", 0)
     return np.broadcast_to(np.asarray(found), size)
+
+
+def autoreset_mode(environment: Any) -> Any:
+    """Return when a vector's games begin anew: in the step that ends them, or in the next one."""
+    return (getattr(environment, "metadata", None) or {}).get("autoreset_mode")

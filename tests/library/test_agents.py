@@ -1,6 +1,8 @@
 """Agents in programs of a user's own: what they answer, and which environments they take."""
 
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import ale_py
@@ -9,6 +11,14 @@ import numpy as np
 import pytest
 from ale_py.vector_env import AtariVectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
+from stable_baselines3.common.env_util import make_atari_env
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecFrameStack,
+    VecNormalize,
+    VecTransposeImage,
+)
 
 import breakout_a3c
 from breakout_a3c import TrainedAgent, UserError, load_agent
@@ -18,11 +28,26 @@ from tests.running import run
 gymnasium.register_envs(ale_py)
 BREAKOUT = "ALE/Breakout-v5"
 
+VectorMaker = Callable[[Sequence[Callable[[], gymnasium.Env]]], gymnasium.vector.VectorEnv]
+
 
 def theirs(game: str = BREAKOUT, *, sticky: float = 0.0, frames: int = 400, **preprocessing: object) -> gymnasium.Env:
     """Return a game as users of gymnasium have it, that ends early."""
     environment = gymnasium.make(game, frameskip=1, repeat_action_probability=sticky, max_num_frames_per_episode=frames)
     return FrameStackObservation(AtariPreprocessing(environment, **preprocessing), 4)
+
+
+def sb3_vector(vector_class: type[DummyVecEnv], **wrapper: object) -> VecFrameStack:
+    """Return two games as users of Stable-Baselines3 have them, with whole scores unless ``wrapper`` says otherwise."""
+    games = make_atari_env(
+        "BreakoutNoFrameskip-v4",
+        n_envs=2,
+        env_kwargs={"max_num_frames_per_episode": 400},
+        wrapper_kwargs={"terminal_on_life_loss": False, "clip_reward": False} | wrapper,
+        vec_env_cls=vector_class,
+        vec_env_kwargs={"start_method": "fork"} if vector_class is SubprocVecEnv else {},
+    )
+    return VecFrameStack(games, n_stack=4)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +113,8 @@ def test_actions_are_sampled_by_the_policy(agent: TrainedAgent, observation: Byt
         (lambda: theirs(scale_obs=True), "pixels are float32, .*: leave out scale_obs"),
         (lambda: theirs(grayscale_newaxis=True), "leave out grayscale_newaxis"),
         (lambda: theirs(frame_skip=2), "repeats an action for 2 frames, and the agent was trained with 4"),
+        (lambda: AtariVectorEnv("breakout", 2, continuous=True), "actions have no numbers, .*: leave out continuous"),
+        (lambda: AtariVectorEnv("breakout", 2, batch_size=1), "some of its games at a time: leave out batch_size"),
     ],
 )
 def test_what_would_be_played_wrongly_is_refused(agent: TrainedAgent, made: object, sentence: str) -> None:
@@ -109,9 +136,72 @@ def test_it_plays_in_an_environment_of_gymnasium(agent: TrainedAgent) -> None:
     assert len(scores) == 2
 
 
-def test_it_plays_in_a_vector_of_gymnasium(agent: TrainedAgent) -> None:
-    vector = gymnasium.vector.SyncVectorEnv([theirs, theirs])
-    assert len(agent.play_in(vector, episodes=3, seed=1)) == 3
+@pytest.mark.parametrize("make", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
+def test_it_plays_in_a_vector_of_gymnasium(agent: TrainedAgent, make: VectorMaker) -> None:
+    with closing(make([theirs, theirs])) as vector:
+        assert len(agent.play_in(vector, episodes=3, seed=1)) == 3
+
+
+def test_it_plays_its_own_game_in_other_processes(agent: TrainedAgent) -> None:
+    def ours() -> gymnasium.Env:
+        return gymnasium.make("breakout_a3c/Breakout-v0", max_episode_frames=400)
+
+    with closing(gymnasium.vector.AsyncVectorEnv([ours, ours])) as vector:
+        assert len(agent.play_in(vector, episodes=2, seed=1)) == 2
+
+
+@pytest.mark.parametrize("make", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
+@pytest.mark.parametrize(
+    ("game", "sentence"),
+    [
+        (lambda: theirs("ALE/Pong-v5"), "the agent was trained on breakout, and the environment is "),
+        (lambda: theirs(frame_skip=2), "repeats an action for 2 frames"),
+        (lambda: theirs(terminal_on_life_loss=True), "ends a game with each life"),
+        (lambda: gymnasium.wrappers.ClipReward(theirs(), -1, 1), "clips or scales its rewards"),
+    ],
+)
+def test_a_vector_that_would_be_played_wrongly_is_refused(
+    agent: TrainedAgent, make: VectorMaker, game: Callable[[], gymnasium.Env], sentence: str
+) -> None:
+    with closing(make([game])) as vector, pytest.raises(UserError, match=sentence):
+        agent.play_in(vector)
+
+
+@pytest.mark.parametrize("vector_class", [DummyVecEnv, SubprocVecEnv])
+@pytest.mark.parametrize("frames_first", [False, True])
+def test_it_plays_in_a_vector_of_stable_baselines3(
+    agent: TrainedAgent, vector_class: type[DummyVecEnv], frames_first: bool
+) -> None:
+    with closing(sb3_vector(vector_class)) as vector:
+        stacked = VecTransposeImage(vector) if frames_first else vector
+        assert len(agent.play_in(stacked, episodes=3, seed=1)) == 3
+
+
+@pytest.mark.parametrize("vector_class", [DummyVecEnv, SubprocVecEnv])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"terminal_on_life_loss": True}, "ends a game with each life"),
+        ({"clip_reward": True}, "clips or scales its rewards"),
+    ],
+)
+def test_what_stable_baselines3_does_by_default_is_refused(
+    agent: TrainedAgent, vector_class: type[DummyVecEnv], options: dict[str, bool], sentence: str
+) -> None:
+    with closing(sb3_vector(vector_class, **options)) as vector, pytest.raises(UserError, match=sentence):
+        agent.play_in(vector)
+
+
+def test_scores_of_normalized_rewards_are_refused(agent: TrainedAgent) -> None:
+    vector = VecNormalize(sb3_vector(DummyVecEnv), norm_obs=False)
+    with closing(vector), pytest.raises(UserError, match="clips or scales its rewards"):
+        agent.play_in(vector)
+
+
+def test_frames_that_sb3_skips_are_counted(agent: TrainedAgent) -> None:
+    vector = sb3_vector(DummyVecEnv, frame_skip=2)
+    with closing(vector), pytest.raises(UserError, match="repeats an action for 2 frames"):
+        agent.translate(vector)
 
 
 def test_it_plays_in_the_vector_of_the_emulator(agent: TrainedAgent) -> None:
