@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from breakout_a3c.config import TrainConfig
     from breakout_a3c.errors import UserError
     from breakout_a3c.extensions import load_extension
-    from breakout_a3c.library.agents import Policy, TrainedAgent, load_agent, published_models
+    from breakout_a3c.library.agents import Policy, TrainedAgent, load_agent
     from breakout_a3c.library.environments import register_environments
     from breakout_a3c.library.registration import register_game, register_network, register_reward_rule
     from breakout_a3c.library.trainings import train
     from breakout_a3c.presets import PRESETS
+    from breakout_a3c.saving.model_names import published_models
     from breakout_a3c.training.status import TrainingStatus
 
 # Each is imported when it is asked for, as torch takes two seconds.
@@ -28,7 +29,7 @@ _HOMES = {
     "UserError": "errors",
     "load_agent": "library.agents",
     "load_extension": "extensions",
-    "published_models": "library.agents",
+    "published_models": "saving.model_names",
     "register_environments": "library.environments",
     "register_game": "library.registration",
     "register_network": "library.registration",

@@ -22,8 +22,8 @@ ORDER = {
     ],
     "saving": [
         "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",
-        "checkpoints", "newest", "weights", "published", "agent", "onnx_export", "hub_folder", "run_folder",
-        "watched_run",
+        "checkpoints", "newest", "weights", "model_names", "published", "agent", "onnx_export", "hub_folder",
+        "run_folder", "watched_run",
     ],
     "playing": [
         "evaluation", "evaluation_pool", "saliency", "scene", "controls", "player", "recording", "show", "window",

@@ -8,6 +8,7 @@ from pathlib import Path
 from breakout_a3c.called import called
 from breakout_a3c.command_line import Parser, add_import_option
 from breakout_a3c.errors import UserError
+from breakout_a3c.saving.model_names import model_path
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
 
@@ -28,7 +29,7 @@ def main() -> int:
 def parse_options() -> argparse.Namespace:
     """Parse the command line; a mistake ends the program with one sentence and code 2."""
     parser = Parser(description="Export a model or a checkpoint to other programs.")
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a published model or a checkpoint")
+    parser.add_argument("model", metavar="MODEL", type=model_path, help="a checkpoint, a published model or its name")
     parser.add_argument("target", metavar="FILE", type=Path, nargs="?", help="the file to write, which ends in .onnx")
     parser.add_argument("--hub", metavar="FOLDER", type=Path, help="write a folder that a model hub takes instead")
     add_import_option(parser)

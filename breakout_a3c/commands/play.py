@@ -15,6 +15,7 @@ from breakout_a3c.config import CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.progress import ShowProgress, progress
 from breakout_a3c.playing.report import evaluation_facts, scores_sentence, table_lines
+from breakout_a3c.saving.model_names import MODELS, model_path
 
 # Modules that import torch, pygame or OpenCV are imported inside functions: --help and a typing error are
 # answered at once.
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from breakout_a3c.playing.show import Display
     from breakout_a3c.saving.agent import Agent
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "models" / "breakout.safetensors"
 NEWEST_RUN = Path()  # of --follow without a folder
-DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", PUBLISHED)  # the first that exists
+DEFAULT_MODELS = (CHECKPOINTS / "latest.pt", MODELS / "breakout.safetensors")  # the first that exists
 PRELOAD = ("breakout_a3c.playing.evaluation_pool",)  # runs in the children
 
 
@@ -41,9 +41,9 @@ def parse_options() -> argparse.Namespace:
         "model",
         metavar="MODEL",
         nargs="?",
-        type=Path,
+        type=model_path,
         default=default_model(),
-        help="a checkpoint or a published model [%(default)s]",
+        help="a checkpoint, a published model or the name of one, such as breakout [%(default)s]",
     )
     parser.add_argument(
         "--follow",

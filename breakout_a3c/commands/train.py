@@ -25,6 +25,7 @@ from breakout_a3c.presets import PRESETS
 from breakout_a3c.processes.start import Context, process_context
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
+from breakout_a3c.saving.model_names import model_path
 from breakout_a3c.saving.retired_settings import RENAMED
 from breakout_a3c.saving.run_names import all_checkpoints, require_run_name, take_name
 from breakout_a3c.training.needs import require_resources
@@ -62,7 +63,10 @@ def parse_options() -> argparse.Namespace:
         "rate again, and the score may fall at first",
     )
     parser.add_argument(
-        "--init-from", type=Path, metavar="MODEL", help="start a new run from the weights of a model or a checkpoint"
+        "--init-from",
+        type=model_path,
+        metavar="MODEL",
+        help="start a new run from the weights of a model or a checkpoint",
     )
     parser.add_argument(
         "--checkpoints",

@@ -1,6 +1,6 @@
 """Trained agents for programs of a user's own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.games.make import Game, make_environment
 from breakout_a3c.library.translation import Translation, observations_for
 from breakout_a3c.saving import agent as saved
-
-MODELS = Path(__file__).resolve().parents[1] / "models"
+from breakout_a3c.saving.model_names import model_path, published_models
 
 
 class Policy(NamedTuple):
@@ -166,15 +165,8 @@ def load_agent(source: str | Path, seed: int | None = None) -> TrainedAgent:
     Raises:
         UserError: If there is none, or it is damaged or of another program.
     """
-    path = Path(source)
-    published = published_models()
-    if str(source) in published and not path.exists():
-        path = published[str(source)]
-    elif not path.suffix:
-        raise UserError(f"there is no model {str(source)!r:.50}: give a path, or one of {', '.join(published)}.")
+    path = model_path(source)
+    if not path.suffix:
+        names = ", ".join(published_models())
+        raise UserError(f"there is no model {str(source)!r:.50}: give a path, or one of {names}.")
     return TrainedAgent(saved.load_agent(path), seed)
-
-
-def published_models() -> Mapping[str, Path]:
-    """Return the models that come with the program, by name."""
-    return {path.stem: path for path in sorted(MODELS.glob("*.safetensors"))}

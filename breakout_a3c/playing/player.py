@@ -1,5 +1,7 @@
 """Plays the games of an evaluation frame by frame, for displays and recordings."""
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -26,6 +28,7 @@ from breakout_a3c.playing.evaluation import (
 from breakout_a3c.playing.saliency import Floats, policy_saliency
 from breakout_a3c.playing.scene import VALUES_SHOWN, Picture, Scene
 
+SALIENCY_SHARE = 0.2  # of the time, at most: a game that is shown goes on at its speed
 NO_SCREEN: Picture = np.empty((0, 0, 3), np.uint8)
 
 
@@ -84,6 +87,7 @@ class Player:
         protocol: The games and their rules.
         controls: Set by the viewer meanwhile; without controls, the protocol alone decides.
         newest: Returns another network for each game, that of a running training.
+        clock: Returns the time in seconds.
 
     Attributes:
         action_names: One an action.
@@ -98,6 +102,7 @@ class Player:
         protocol: Protocol,
         controls: Controls | None = None,
         newest: Callable[[], Shown] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._network = network
         self._options = options
@@ -110,6 +115,9 @@ class Player:
         # From which the shown scene's action was chosen.
         self._observation: Any = None
         self._lstm_state: torch.Tensor | None = None
+        self._clock = clock
+        self._last_saliency: Floats | None = None
+        self._next_saliency = -math.inf  # seconds of the clock
         self._seeds = protocol.game_seeds()
         self._environment = make_evaluation_environment(options, protocol)
         self._take_screens = film(self._environment)
@@ -185,7 +193,7 @@ class Player:
             values=tuple(values),
             mode=self._mode(),
             **self._training,
-            **self._network_view(observation),
+            **self._network_view(observation, self._affordable_saliency),
         )
 
     def _choose(self, logits: torch.Tensor, generator: np.random.Generator) -> int:
@@ -207,16 +215,24 @@ class Player:
         wanted = self._mode(), self._controls.frames, self._controls.saliency
         if wanted == (scene.mode, scene.observation is not None, scene.saliency is not None):
             return scene
-        return replace(scene, mode=self._mode(), **self._network_view(self._observation))
+        return replace(scene, mode=self._mode(), **self._network_view(self._observation, self._saliency))
 
-    def _network_view(self, observation: Any) -> dict[str, Any]:
+    def _network_view(self, observation: Any, saliency: Callable[[Any], Floats]) -> dict[str, Any]:
         """Return the fields of a scene for the network's input and its saliency; only pictures have them."""
         if observation.ndim != 3:
             return {}
         return {
             "observation": observation if self._controls.frames else None,
-            "saliency": self._saliency(observation) if self._controls.saliency else None,
+            "saliency": saliency(observation) if self._controls.saliency else None,
         }
 
     def _saliency(self, observation: Any) -> Floats:
         return policy_saliency(self._network, observation, self._lstm_state)
+
+    def _affordable_saliency(self, observation: Any) -> Floats:
+        """Return the saliency of this observation, or an earlier one's where a slow CPU would hold up the game."""
+        began = self._clock()
+        if self._last_saliency is None or began >= self._next_saliency:
+            self._last_saliency = self._saliency(observation)
+            self._next_saliency = began + (self._clock() - began) / SALIENCY_SHARE
+        return self._last_saliency

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ class Panel:
     def __init__(self, height: int) -> None:
         self._unit = height / PICTURE_HEIGHT
         width = 2 * round(PANEL_WIDTH * self._unit / 2)  # video wants it even
-        self.canvas: Picture = np.full((height, width, 3), BACKGROUND, np.uint8)
+        self.canvas: Picture = empty_canvas(height, width).copy()
 
     def _pixels(self, length: float) -> int:
         return round(length * self._unit)
@@ -101,6 +102,12 @@ class Panel:
         rows = slice(self._pixels(y), self._pixels(y + height))
         columns = slice(self._pixels(x), self._pixels(x + width))
         self.canvas[rows, columns] = color
+
+
+@cache
+def empty_canvas(height: int, width: int) -> Picture:
+    """Return a canvas in the colour of the background, which is to be copied: that takes a tenth of filling one."""
+    return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
 def draw_scene(scene: Scene, height: int = PICTURE_HEIGHT) -> Picture:

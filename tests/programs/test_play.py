@@ -254,10 +254,20 @@ def test_the_input_of_the_network_is_shown_on_demand(checkpoint_path: Path) -> N
     assert insight.values[-1] == insight.value
 
 
+def test_saliency_takes_at_most_a_fifth_of_the_time(checkpoint_path: Path) -> None:
+    agent, controls = load_agent(checkpoint_path), Controls(saliency=True)
+    seconds = itertools.count()  # a second passes with each look at the clock, one in working out a map
+    clock = lambda: float(next(seconds))  # noqa: E731
+    player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls, clock=clock)
+    maps = {scene.step: scene.saliency for scene in itertools.islice(player.play(0), 60)}
+    assert [maps[step] is maps[step + 1] for step in range(1, 13)] == [True, True, True, False] * 3
+
+
 def test_a_paused_picture_shows_what_is_switched_on(checkpoint_path: Path) -> None:
     agent, seen, paused = load_agent(checkpoint_path), Controls(frames=True, saliency=True), Controls(paused=True)
     config, protocol = agent.checkpoint.config, Protocol(episodes=1)
-    *_, expected = itertools.islice(Player(agent.network, config.game, protocol, seen).play(0), 30)
+    fast = Player(agent.network, config.game, protocol, seen, clock=lambda: 0.0)
+    *_, expected = itertools.islice(fast.play(0), 30)
     game = Player(agent.network, config.game, protocol, paused).play(0)
     *_, plain = itertools.islice(game, 30)
     assert paused.advance(game, plain, 1 / 60) is plain
