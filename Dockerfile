@@ -2,6 +2,7 @@
 #   docker build -t breakout-a3c .
 #   docker run --rm --init -v "$PWD/work:/work" breakout-a3c train --threads 8
 #   docker run --rm --init -p 127.0.0.1:8000:8000 breakout-a3c play --serve --host 0.0.0.0
+#     and open http://127.0.0.1:8000/?token=... with the token that it prints
 #   docker run --rm breakout-a3c-test        (after: docker build --target test -t breakout-a3c-test .)
 FROM python:3.11-slim AS base
 RUN apt-get update -qq \

@@ -3,9 +3,9 @@
 import os
 from typing import cast
 
-from breakout_a3c.commands.train import PRELOAD
 from breakout_a3c.config import StartMethod
 from breakout_a3c.processes.start import Context, process_context
+from breakout_a3c.training.contexts import PRELOAD
 
 START_METHOD = cast(StartMethod, os.environ.get("START_METHOD", "forkserver"))
 SPAWN = START_METHOD == "spawn"

@@ -45,6 +45,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "install",
         "--no-deps",
         "--no-index",
+        "--ignore-installed",  # where this package is a dependency that is found, as in a container
         wheel,
     ]
     run(install, capture_output=True, text=True, check=True)

@@ -30,8 +30,12 @@ ORDER = {
         "page_address", "web_page", "following", "report", "progress", "curves",
     ],
     "training": [
-        "needs", "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics", "weights_and_biases",
-        "console", "messages", "evaluations", "supervisor", "trainer",
+        "needs", "contexts", "plan", "averaging", "clocks", "evaluator", "statistics", "status", "metrics",
+        "weights_and_biases", "console", "messages", "evaluations", "supervisor", "trainer",
+    ],
+    "cluster": [
+        "options", "compatibility", "exchange", "parameter_server", "group_parameters", "group", "machines",
+        "ray_cluster",
     ],
     "library": ["registration", "inspection", "translation", "agents", "environments", "trainings"],
     "commands": ["train", "play", "games", "curves", "publish", "export"],

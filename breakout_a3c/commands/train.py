@@ -2,12 +2,12 @@
 
 import argparse
 import gc
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from breakout_a3c.cluster.options import SYNC_SECONDS
 from breakout_a3c.command_line import (
     Parser,
     add_config_options,
@@ -22,22 +22,21 @@ from breakout_a3c.command_line import (
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
-from breakout_a3c.processes.start import Context, process_context
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.model_names import model_path
 from breakout_a3c.saving.retired_settings import RENAMED
 from breakout_a3c.saving.run_names import all_checkpoints, require_run_name, take_name
+from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.playing.page_address import Address
     from breakout_a3c.training.plan import TrainingPlan
+    from breakout_a3c.training.trainer import Supervise
 
 DEFAULT_PRESET = "breakout"
 NEWEST = object()  # of --resume without a checkpoint
-PRELOAD = ("breakout_a3c.learning.actor_learner", "breakout_a3c.playing.evaluation")  # what its children run
-PRELOAD_EMULATORS = "breakout_a3c.games.preload"
 
 
 def parse_options() -> argparse.Namespace:
@@ -86,12 +85,36 @@ def parse_options() -> argparse.Namespace:
         "nobody looks [port 8000]",
     )
     add_host_option(parser)
+    add_cluster_options(parser)
     parser.add_argument("--wandb", action="store_true", help="show the curves in Weights & Biases, too")
     add_config_options(parser, PRESETS[preset])
     add_retired_options(parser, RENAMED)
     options = parser.parse_args()
     require_page(options)
+    for name in ("machines", "sync_seconds"):
+        if getattr(options, name) is not None and not options.cluster:
+            raise UserError(f"{option_name(name)} is for several machines: give it together with --cluster.")
     return options
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that spread a training over machines."""
+    group = parser.add_argument_group("cluster", "Several machines; see docs/cluster.md.")
+    group.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="train on the machines of a Ray cluster, with --threads actor-learners on each: local (Ray is started on "
+        "this machine), auto (the cluster that this machine belongs to), or that cluster's HOST:PORT",
+    )
+    group.add_argument(
+        "--machines", metavar="N", type=number_between(int, 1, 10_000), help="machines at most [all with free cores]"
+    )
+    group.add_argument(
+        "--sync-seconds",
+        metavar="S",
+        type=number_between(float, 0.01, 3600),
+        help=f"seconds between two exchanges of a machine with the others [{SYNC_SECONDS:g}]",
+    )
 
 
 def checkpoint_or_newest(text: str) -> object:
@@ -233,12 +256,27 @@ def page_address(options: argparse.Namespace) -> "Address | None":
     return address
 
 
-def start_context(config: TrainConfig) -> Context:
-    """Return what starts the training's processes, with emulators for an actor-learner."""
-    if not config.game.is_atari:
-        return process_context(config.upkeep.start_method, PRELOAD)
-    os.environ["FORKSERVER_EMULATORS"] = f"{config.game.name} {config.learners.envs}"
-    return process_context(config.upkeep.start_method, (*PRELOAD, PRELOAD_EMULATORS))
+def cluster_options(options: argparse.Namespace) -> str:
+    """Return the options of the cluster as they are typed."""
+    given = {"--cluster": options.cluster, "--machines": options.machines, "--sync-seconds": options.sync_seconds}
+    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+
+
+def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise":
+    """Return what starts, watches and stops the actor-learners of a cluster.
+
+    Raises:
+        UserError: If there is no such cluster, or one of its machines cannot train with this one.
+    """
+    from breakout_a3c.cluster.machines import cluster_supervisor
+    from breakout_a3c.cluster.options import ClusterOptions
+    from breakout_a3c.cluster.ray_cluster import connect
+
+    cluster = connect(options.cluster, config.game.name)
+    for machine in cluster.machines()[: options.machines]:
+        if trouble := cluster.trouble(machine):
+            raise UserError(trouble)
+    return cluster_supervisor(cluster, ClusterOptions(options.machines, options.sync_seconds or SYNC_SECONDS))
 
 
 def main() -> int:
@@ -256,16 +294,19 @@ def main() -> int:
         from breakout_a3c.training.plan import resumed_play_states
 
         require_resources(plan.config, resumed_play_states(plan).values())
-        context = start_context(plan.config)
+        context = training_context(plan.config)
     else:
         config = new_config(options)
         require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
-        context = start_context(config)
+        context = training_context(config)
         plan = new_plan(config, options)
 
+    from breakout_a3c.training.supervisor import Supervisor
     from breakout_a3c.training.trainer import Trainer
 
-    code = Trainer(replace(plan, wandb=options.wandb, address=address), context).run()
+    plan = replace(plan, wandb=options.wandb, address=address, cluster=cluster_options(options))
+    supervise = on_machines(plan.config, options) if options.cluster else Supervisor
+    code = Trainer(plan, context, supervise=supervise).run()
     gc.freeze()  # or Python's last collection would look at all of torch, for a second after Ctrl-C
     return code

@@ -175,7 +175,7 @@ def step_within_limits(
     """
     if not math.isfinite(grad_norm):
         return None, None
-    step = shared.optimizer.step_for(gradient, shared.total_updates()).mul_(learning_rate)
+    step = shared.optimizer.step_for(gradient, shared.optimizer_updates()).mul_(learning_rate)
     if not limits.active:
         return step, None
     step, change = limit_step(step, parameters, local, rollout, limits)

@@ -53,11 +53,15 @@ class SharedParameters:
 
     def restore_counts(self, steps: int, updates: int, games: int, minutes: float) -> None:
         """Go on with the counters of a checkpoint."""
+        self.set_counts(steps, updates, games)
+        self._began[0] = time.monotonic() - minutes * 60
+
+    def set_counts(self, steps: int, updates: int, games: int) -> None:
+        """Set the counters, while nobody counts."""
         for counter, total in ((self.steps, steps), (self.updates, updates), (self.games, games)):
             learners = len(counter)
             counter.fill_(total // learners)
             counter[0] += total % learners
-        self._began[0] = time.monotonic() - minutes * 60
 
     def count(self, learner_id: int, steps: int, games: int) -> None:
         """Count a rollout of ``steps`` agent steps, and the games that ended in it."""
@@ -71,6 +75,10 @@ class SharedParameters:
     def total_updates(self) -> int:
         """Return the updates of all actor-learners."""
         return int(self.updates.sum())
+
+    def optimizer_updates(self) -> int:
+        """Return the updates that are in the optimizer's averages."""
+        return self.total_updates()
 
     def total_games(self) -> int:
         """Return the games that all actor-learners have finished."""

@@ -9,15 +9,14 @@ from pathlib import Path
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.names import check_game
-from breakout_a3c.processes.start import process_context
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.run_names import numbered_checkpoints, require_run_name, take_name
+from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.plan import TrainingPlan, resumed_play_states
 from breakout_a3c.training.status import TrainingStatus
 from breakout_a3c.training.trainer import EXIT_FAILED, Trainer
 
-PRELOAD = ("breakout_a3c.learning.actor_learner", "breakout_a3c.playing.evaluation")  # what its children run
 NO_GUARD = 'put the call of train() below if __name__ == "__main__": each actor-learner imports the script, too.'
 
 
@@ -58,7 +57,7 @@ def train(
         raise UserError("only the main thread of a program hears Ctrl-C: call train() there.")
     plan = make_plan(config, run, None if resume is None else Path(resume), checkpoints, runs)
     require_resources(plan.config, resumed_play_states(plan).values())
-    context = process_context(plan.config.upkeep.start_method, PRELOAD)
+    context = training_context(plan.config)
     code = Trainer(plan, context, on_status).run()
     if code == EXIT_FAILED:
         raise TrainingFailed(f"the training {plan.run} failed: it printed why.")

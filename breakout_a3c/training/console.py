@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from breakout_a3c.training.status import TrainingStatus
+from breakout_a3c.training.status import MachineStatus, TrainingStatus
 
 PLAIN_SECONDS = 30.0
 
@@ -115,9 +115,21 @@ def live_table(run: str, status: TrainingStatus) -> Table:
     ]
     if status.updates_not_finite:
         rows.append(("not finite", f"{status.updates_not_finite} updates", "", ""))
+    rows += [
+        (machine.name, f"{machine.steps_per_second:,.0f} steps/s", *machine_cells(machine))
+        for machine in status.machines
+    ]
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def machine_cells(machine: MachineStatus) -> tuple[str, str]:
+    """Return how many actor-learners of a machine live, and how late its gradients are."""
+    return (
+        f"{machine.learners_alive}/{machine.learners} alive",
+        f"{number(machine.staleness)} late, {machine.exchange_seconds * 1000:.0f} ms",
+    )
 
 
 def plain_line(status: TrainingStatus) -> str:
@@ -139,6 +151,10 @@ def plain_line(status: TrainingStatus) -> str:
         parts.append(f"{status.learners_replaced} replaced")
     if status.updates_not_finite:
         parts.append(f"{status.updates_not_finite} updates not finite")
+    parts += [
+        f"{machine.name}: {machine.steps_per_second:,.0f} steps/s, {', '.join(machine_cells(machine))}"
+        for machine in status.machines
+    ]
     return "  ".join(parts)
 
 

@@ -31,12 +31,18 @@ def start_message(plan: TrainingPlan) -> str:
         f"A checkpoint every {config.upkeep.checkpoint_minutes:g} minutes: {plan.checkpoints / plan.run}\n"
         f"Curves: {tensorboard(plan.runs)}"
         f"{watching(plan)}"
+        f"{spreading(plan)}"
     )
 
 
 def watching(plan: TrainingPlan) -> str:
     """Say where its games are shown; nothing where they are not."""
     return f"\nIts games: {plan.address.url}" if plan.address else ""
+
+
+def spreading(plan: TrainingPlan) -> str:
+    """Say how it is spread over machines; nothing where it is not."""
+    return f"\nOn each machine of the cluster so many actor-learners: {plan.cluster}" if plan.cluster else ""
 
 
 def way_to_stop() -> str:
@@ -116,6 +122,7 @@ def resume_command(plan: TrainingPlan, status: TrainingStatus, saved: Path) -> s
     command = f"{called('train')} --resume {quote(saved)}{import_options()}"
     for option, folder, default in (("--checkpoints", plan.checkpoints, CHECKPOINTS), ("--runs", plan.runs, RUNS)):
         command += f" {option} {quote(folder)}" if folder != default else ""
+    command += f" {plan.cluster}" if plan.cluster else ""
     for name, limit in later_limits(plan, status).items():
         command += f" {option_name(name)} {limit:.15g}"
     return command

@@ -72,6 +72,14 @@ def status_scalars(status: TrainingStatus) -> dict[str, float]:
     }
     if math.isfinite(status.mean_return):
         scalars |= {"rollout/ep_rew_mean": status.mean_return, "rollout/ep_len_mean": status.mean_length}
+    for machine in status.machines:
+        scalars |= {
+            f"machines/steps_per_second_{machine.name}": machine.steps_per_second,
+            f"machines/learners_alive_{machine.name}": machine.learners_alive,
+            f"machines/exchange_seconds_{machine.name}": machine.exchange_seconds,
+        }
+        if math.isfinite(machine.staleness):
+            scalars[f"machines/staleness_updates_{machine.name}"] = machine.staleness
     return scalars | {f"workers/ep_rew_mean_{i}": mean for i, mean in status.mean_returns_of_learners.items()}
 
 

@@ -23,7 +23,7 @@ class TrainingPlan:
 
     ``resume`` continues that run with its counters and curves. ``initial`` gives only its weights to a new run.
     Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too; ``address`` is that of
-    a page with its games.
+    a page with its games; ``cluster`` says on which machines it is trained.
     """
 
     config: TrainConfig
@@ -34,6 +34,7 @@ class TrainingPlan:
     initial: Checkpoint | None = None
     source: Path = Path()
     wandb: bool = False
+    cluster: str = ""  # options that spread it over machines, as they are typed
     address: "Address | None" = None
 
 

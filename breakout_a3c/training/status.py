@@ -1,7 +1,19 @@
 """One moment of a training, as the console and the curves show it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStatus:
+    """One moment of one machine of a cluster."""
+
+    name: str
+    learners: int
+    learners_alive: int
+    steps_per_second: float
+    staleness: float  # updates of others between a pull and its push, in the mean; nan until it is known
+    exchange_seconds: float  # that the last exchange took
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +46,4 @@ class TrainingStatus:
     reports_dropped: int
     memory_mb: float
     minutes_since_checkpoint: float
+    machines: Sequence[MachineStatus] = ()  # of a cluster

@@ -1,11 +1,12 @@
 """Starts the actor-learners, receives their reports, replaces those that die, and stops them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from breakout_a3c.processes.ends import Ends
 from breakout_a3c.processes.pipes import Inbox
 from breakout_a3c.processes.start import Context, start_process
 from breakout_a3c.training.needs import LESS_MEMORY
+from breakout_a3c.training.status import MachineStatus
 
 MAX_DEATHS_WITHOUT_UPDATE = 3
 # With the default settings a rollout takes 0.2 s on a fast core, 0.4 s on a slow one.
@@ -40,6 +42,42 @@ class LearnerProcess:
     traceback: str = ""
 
 
+class Supervises(Protocol):
+    """What starts, watches and stops actor-learners, as the trainer needs it."""
+
+    error: str  # of the last death; the trainer empties it when it has said so
+    consequence: str  # what follows from it
+    unfinished: int  # that ``stop`` had to kill
+
+    @property
+    def alive(self) -> int:
+        """The number of actor-learners that have not ended."""
+
+    @property
+    def deaths(self) -> int:
+        """How many actor-learners were lost."""
+
+    @property
+    def count(self) -> int:
+        """The number of actor-learners that there should be."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+
+    def start(self) -> None:
+        """Start all actor-learners."""
+
+    def poll(self, timeout: float) -> list[LearnerReport]:
+        """Wait up to ``timeout`` seconds for reports; replace what died meanwhile."""
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[LearnerReport]:
+        """Let all finish; return their last reports."""
+
+    def machines(self) -> Sequence[MachineStatus]:
+        """Return how each machine of a cluster does."""
+
+
 class Supervisor:
     """The actor-learner processes.
 
@@ -50,6 +88,8 @@ class Supervisor:
         play_states: Of the actor-learners that go on with their games, ``(bytes,)`` uint8 each.
         target: The function that a process runs.
     """
+
+    consequence = "An actor-learner died and was replaced"
 
     def __init__(
         self,
@@ -80,6 +120,20 @@ class Supervisor:
     def alive(self) -> int:
         """The number of actor-learners that have not ended."""
         return len(self._learners)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of them have ended."""
+        return not self._learners
+
+    @property
+    def count(self) -> int:
+        """The number of actor-learners that there should be."""
+        return self._config.learners.count
+
+    def machines(self) -> Sequence[MachineStatus]:
+        """Return how each machine of a cluster does: of none, as all is on this one."""
+        return ()
 
     def process_ids(self) -> list[int]:
         """Return the process ids of the actor-learners."""

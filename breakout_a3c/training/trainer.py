@@ -5,7 +5,7 @@ The trainer is the only writer of TensorBoard, console and checkpoints; it compu
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import psutil
 import torch
 from torch import Tensor
 
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.learning.networks import resolve_precision
 from breakout_a3c.learning.reports import LearnerReport
+from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.processes.start import Context, signals_collected, start_process
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import MAX_PLAY_BYTES
@@ -32,8 +34,10 @@ from breakout_a3c.training.metrics import MetricsWriter, measure_scalars, status
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters, resumed_play_states
 from breakout_a3c.training.statistics import TrainingStatistics
 from breakout_a3c.training.status import TrainingStatus
-from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
+from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervises, Supervisor
 from breakout_a3c.training.weights_and_biases import mirror_to_wandb
+
+Supervise = Callable[[Context, TrainConfig, SharedParameters, Mapping[int, Tensor]], Supervises]
 
 AVERAGE_SECONDS = 0.5
 STATUS_SECONDS = 1.0
@@ -56,13 +60,18 @@ class Trainer:
         plan: What to do.
         context: Starts the processes.
         on_status: Called with each status while it trains; it stops the training by returning False.
+        supervise: Makes what starts, watches and stops the actor-learners: on this machine, or on several.
 
     Raises:
         UserError: If a folder cannot be written, or weights do not fit the network.
     """
 
     def __init__(
-        self, plan: TrainingPlan, context: Context, on_status: Callable[[TrainingStatus], object] | None = None
+        self,
+        plan: TrainingPlan,
+        context: Context,
+        on_status: Callable[[TrainingStatus], object] | None = None,
+        supervise: Supervise = Supervisor,
     ) -> None:
         self._plan = plan
         self._context = context
@@ -88,7 +97,7 @@ class Trainer:
         self._saved_at = time.monotonic()
         self._speed = Speedometer(self._shared)
         self._play_states: dict[int, bytes] = {}  # of the actor-learners that have finished
-        self._supervisor = Supervisor(context, plan.config, self._shared, resumed_play_states(plan))
+        self._supervisor = supervise(context, plan.config, self._shared, resumed_play_states(plan))
         self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
         self._evaluations = Evaluations(self._evaluator, self._folder, self._writer, self._console.say)
 
@@ -146,7 +155,7 @@ class Trainer:
         metrics, memory = Clock(METRICS_SECONDS), Clock(MEMORY_SECONDS)
         saves = Clock(upkeep.checkpoint_minutes * 60)
         evaluations = Clock(upkeep.eval_minutes * 60 or math.inf)
-        while self._supervisor.alive and not self._signals:
+        while not self._supervisor.finished and not self._signals:
             self._receive_reports(self._supervisor.poll(timeout=0.25))
             if self._statistics.not_finite_in_a_row >= MAX_NOT_FINITE:
                 raise ActorLearnersCannotRun(NOT_FINITE_ADVICE)
@@ -193,7 +202,7 @@ class Trainer:
         learned = self._shared.total_steps() > self._first_step
         if learned and self._supervisor.unfinished:
             self._console.say(
-                f"{self._supervisor.unfinished} of {self._config.learners.count} actor-learners did not finish their "
+                f"{self._supervisor.unfinished} of {self._supervisor.count} actor-learners did not finish their "
                 f"rollouts in time: their games are lost, and --resume begins new ones."
             )
         path = self._save() if learned else None
@@ -254,19 +263,20 @@ class Trainer:
             truncated_games=statistics.truncated_games,
             evaluation=self._evaluations.last_mean,
             entropy=self._entropy,
-            learners=self._config.learners.count,
+            learners=self._supervisor.count,
             learners_alive=self._supervisor.alive,
             learners_replaced=self._supervisor.deaths,
             updates_not_finite=statistics.updates_not_finite,
             reports_dropped=statistics.reports_dropped,
             memory_mb=self._memory_mb,
             minutes_since_checkpoint=(time.monotonic() - self._saved_at) / 60,
+            machines=self._supervisor.machines(),
         )
 
     def _report_errors(self) -> None:
         """Say once what went wrong since the last time, and what is done about it."""
-        errors: dict[Supervisor | Evaluator | MetricsWriter | RunFolder, str] = {
-            self._supervisor: "An actor-learner died and was replaced",
+        errors: dict[Supervises | Evaluator | MetricsWriter | RunFolder, str] = {
+            self._supervisor: self._supervisor.consequence,
             self._evaluator: "The evaluator died, and the next evaluation starts another",
             self._writer: "The curves could not be written, which is tried again",
             self._folder: "The training goes on, and saves its checkpoints",
@@ -303,7 +313,7 @@ class Trainer:
         """Return the state of the games of each actor-learner, empty for one that has not finished."""
         if sum(map(len, self._play_states.values())) > MAX_PLAY_BYTES:
             return []
-        states = (self._play_states.get(learner_id, b"") for learner_id in range(self._config.learners.count))
+        states = (self._play_states.get(learner_id, b"") for learner_id in range(self._supervisor.count))
         return [torch.from_numpy(np.frombuffer(state, np.uint8).copy()) for state in states]
 
     def _save(self) -> Path | None:

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 # A child that has had no chance to import torch itself ends with code 7 if it is there already.
 PRELOADED = """
-from breakout_a3c.commands.train import PRELOAD
+from breakout_a3c.training.contexts import PRELOAD
 from breakout_a3c.processes.start import process_context
 if __name__ == "__main__":
     child = process_context("forkserver", PRELOAD).Process(target=exec, args=(

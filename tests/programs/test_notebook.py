@@ -54,7 +54,7 @@ asyncio.run(cells())
 
 @pytest.mark.parametrize("stream", ["whole", "broken"])
 def test_a_notebook_trains_twice(tmp_path: Path, stream: str) -> None:
-    training = ("--preset", "cartpole", "--threads", "2", "--max-minutes", "0.01", "--eval-minutes", "0")
+    training = ("--preset", "cartpole", "--threads", "2", "--total-steps", "400", "--eval-minutes", "0")
     done = run(
         [sys.executable, "-c", NOTEBOOK, str(ROOT / "train.py"), stream, *training],
         capture_output=True,

@@ -1,0 +1,151 @@
+"""One machine of a cluster: its supervisor and actor-learners, and their exchanges with the parameter server."""
+
+import time
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from breakout_a3c.cluster.exchange import Difference, GlobalState, GroupExchange
+from breakout_a3c.cluster.group_parameters import GroupParameters, GroupStart
+from breakout_a3c.cluster.parameter_server import Answer, GroupNews
+from breakout_a3c.learning.reports import LearnerReport
+from breakout_a3c.processes.start import Context
+from breakout_a3c.training.clocks import Clock
+from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
+
+POLL_SECONDS = 0.05
+AVERAGES_SECONDS = 10.0  # between two times that the optimizer's averages go along
+FAREWELL_SECONDS = 10.0  # that the last difference may take
+# That a group learns on without an answer (bounded staleness, Ho et al. 2013). Of what machines learn apart from each
+# other, the sum is no policy: after 20 s of CartPole it was lost.
+AHEAD_SECONDS = 2.0
+
+
+class LinkBroken(Exception):
+    """The parameter server could not be reached, or did not answer; what was sent may have arrived."""
+
+
+class Link(Protocol):
+    """The way to the parameter server."""
+
+    def send(self, difference: Difference, news: GroupNews) -> None:
+        """Begin an exchange."""
+
+    def answer(self) -> Answer | None:
+        """Return the answer, None as long as there is none.
+
+        Raises:
+            LinkBroken: If none is to come.
+        """
+
+    def offer(self, state: GlobalState) -> None:
+        """Offer a state to a server that holds none."""
+
+
+class Group:
+    """The actor-learners of one machine.
+
+    Args:
+        start: What it starts from.
+        context: Starts the processes.
+        link: To the parameter server.
+    """
+
+    def __init__(self, start: GroupStart, context: Context, link: Link) -> None:
+        self._start = start
+        self._link = link
+        self._shared = GroupParameters.of_start(start)
+        self._exchange = GroupExchange(start.group, self._shared.parameters, start.state)
+        # Games of its own: a machine that starts again plays others, too.
+        origin = (start.config.upkeep.seed, start.index, start.state.version)
+        config = start.config.replace(seed=int(np.random.SeedSequence(origin).generate_state(1)[0] >> 1))
+        play_states = {
+            number: torch.frombuffer(bytearray(state), dtype=torch.uint8)
+            for number, state in start.play_states.items()
+            if state
+        }
+        self._supervisor = Supervisor(context, config, self._shared, play_states)
+        self._reports: list[LearnerReport] = []
+        self._due = Clock(start.sync_seconds)
+        self._averages_due = Clock(AVERAGES_SECONDS)
+        self._sent_at: float | None = None  # of an exchange without an answer
+        self._answered_at = time.monotonic()
+        self._exchange_seconds = 0.0
+        self._stopped = False
+
+    def run(self) -> str:
+        """Train until the run is over or the driver says so; return what keeps it from training, normally nothing."""
+        failure = ""
+        try:
+            self._supervisor.start()
+            while not self._supervisor.finished and not self._stopped:
+                self._reports += self._supervisor.poll(POLL_SECONDS)
+                self._step()
+        except ActorLearnersCannotRun as error:
+            failure = str(error)
+        self._reports += self._supervisor.stop()
+        self._say_farewell()
+        return failure
+
+    def _step(self) -> None:
+        """Take an answer, or begin an exchange, whichever it is time for; without answers, learn no more."""
+        if time.monotonic() >= self._answered_at + AHEAD_SECONDS + self._start.sync_seconds:
+            self._shared.pause(True)
+        if self._sent_at is None:
+            if self._due.due():
+                self._send(self._averages_due.due())
+            return
+        try:
+            answer = self._link.answer()
+        except LinkBroken:
+            self._sent_at = None  # the same difference is sent again
+            return
+        if answer is not None:
+            self._take(answer)
+
+    def _send(self, with_averages: bool) -> None:
+        optimizer = self._shared.optimizer
+        news = GroupNews(
+            group=self._start.group,
+            reports=[self._numbered(report) for report in self._reports],
+            done=self._shared.done(),
+            alive=self._supervisor.alive,
+            deaths=self._supervisor.deaths,
+            error=self._supervisor.error,
+            exchange_seconds=self._exchange_seconds,
+            square_average=optimizer.square_average.numpy().copy() if with_averages else None,
+            gradient_average=optimizer.gradient_average.numpy().copy() if with_averages else None,
+        )
+        self._reports, self._supervisor.error = [], ""
+        self._sent_at = time.monotonic()
+        self._link.send(self._exchange.difference(self._shared.done()), news)
+
+    def _take(self, answer: Answer) -> None:
+        assert self._sent_at is not None
+        self._exchange_seconds, self._sent_at = time.monotonic() - self._sent_at, None
+        self._stopped |= answer.stopped
+        if answer.state is None:
+            self._link.offer(self._exchange.seen)
+        elif self._exchange.take(answer.state):
+            self._shared.hear(self._exchange.elsewhere())
+            self._answered_at = time.monotonic()
+            self._shared.pause(False)
+
+    def _numbered(self, report: LearnerReport) -> LearnerReport:
+        """Return a report with the number of its actor-learner among those of all machines."""
+        return replace(report, learner_id=report.learner_id + self._start.index * self._start.config.learners.count)
+
+    def _say_farewell(self) -> None:
+        """Send what is left, and wait until it has gone in."""
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        while self._sent_at is not None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            self._step()
+        left = self._shared.done()
+        while time.monotonic() < deadline and self._exchange.elsewhere().plus(left) != self._exchange.seen.counts:
+            if self._sent_at is None:
+                self._send(with_averages=True)
+            time.sleep(POLL_SECONDS)
+            self._step()

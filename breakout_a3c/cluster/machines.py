@@ -1,0 +1,304 @@
+"""The driver's view of a cluster: a group on each machine, started again where one is lost.
+
+It stands in the place of the supervisor: the trainer reports, saves and evaluates as it does on one machine.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+from uuid import uuid4
+
+from torch import Tensor
+
+from breakout_a3c.cluster.exchange import Counts, GlobalState
+from breakout_a3c.cluster.group import FAREWELL_SECONDS
+from breakout_a3c.cluster.group_parameters import GroupStart
+from breakout_a3c.cluster.options import ClusterOptions
+from breakout_a3c.cluster.parameter_server import Collected, GroupNews
+from breakout_a3c.config import TrainConfig
+from breakout_a3c.extensions import extension_files
+from breakout_a3c.learning.reports import LearnerReport
+from breakout_a3c.learning.shared_parameters import SharedParameters
+from breakout_a3c.processes.start import Context
+from breakout_a3c.training.clocks import Clock
+from breakout_a3c.training.status import MachineStatus
+from breakout_a3c.training.supervisor import STOP_SECONDS, ActorLearnersCannotRun
+
+COLLECT_SECONDS = 0.5
+LOOK_SECONDS = 2.0  # between two looks for machines
+NOBODY_SECONDS = 60.0  # without any machine that trains, until the run ends
+SPEED_NEWS = 10  # over which a machine's speed is measured
+MAX_FAILURES = 3  # of a machine in a row, before it is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of the cluster."""
+
+    id: str
+    name: str
+    cores: int
+
+
+class Backend(Protocol):
+    """The engine that runs the parameter server and the groups."""
+
+    def machines(self) -> list[Machine]:
+        """Return the machines that are there."""
+
+    def trouble(self, machine: Machine) -> str:
+        """Return why a machine cannot train, as a sentence; empty if it can."""
+
+    def begin(self, state: GlobalState) -> None:
+        """Start the parameter server."""
+
+    def collect(self, stopped: bool) -> Collected | None:
+        """Return what the parameter server has; None while it cannot be reached."""
+
+    def offer(self, state: GlobalState) -> None:
+        """Offer a state to a parameter server that holds none."""
+
+    def start_group(self, machine: Machine, start: GroupStart) -> None:
+        """Start a group."""
+
+    def ended(self, timeout: float) -> dict[str, str]:
+        """Wait up to ``timeout`` seconds for groups that end; return what kept each from training, or an empty text.
+
+        A group that was lost with its machine or its process raises nothing: it has a text, too.
+        """
+
+    def close(self) -> None:
+        """End what is left."""
+
+
+@dataclass(slots=True)
+class RunningGroup:
+    """A group, as far as its news tell."""
+
+    start: GroupStart
+    machine: Machine
+    alive: int
+    deaths: int = 0
+    exchange_seconds: float = 0.0
+    staleness: float = math.nan
+    steps: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=SPEED_NEWS))  # (time, steps so far)
+
+    def take(self, news: GroupNews) -> None:
+        """Note what the group tells."""
+        self.alive, self.deaths, self.exchange_seconds = news.alive, news.deaths, news.exchange_seconds
+        self.steps.append((time.monotonic(), news.done.steps))
+        updates = sum(report.updates for report in news.reports)
+        late = [(report.measures.staleness or 0.0) * report.updates for report in news.reports]
+        self.staleness = sum(late) / updates if updates else self.staleness
+
+    def status(self) -> MachineStatus:
+        """Return how it does."""
+        seconds = self.steps[-1][0] - self.steps[0][0] if self.steps else 0.0
+        speed = (self.steps[-1][1] - self.steps[0][1]) / seconds if seconds else 0.0
+        learners = self.start.config.learners.count
+        return MachineStatus(self.machine.name, learners, self.alive, speed, self.staleness, self.exchange_seconds)
+
+
+class ClusterSupervisor:
+    """Starts, watches and stops the groups of a cluster.
+
+    Args:
+        backend: Runs them.
+        options: Of the cluster.
+        context: Of the driver's own processes; it starts none of the actor-learners.
+        config: The run's settings, with the number of actor-learners of a machine.
+        shared: The driver's copy: what the parameter server holds, and the counters.
+        play_states: Of the actor-learners that go on with their games, by their numbers in the whole run.
+    """
+
+    consequence = "A machine or an actor-learner was lost, and the others go on"
+
+    def __init__(
+        self,
+        backend: Backend,
+        options: ClusterOptions,
+        context: Context,
+        config: TrainConfig,
+        shared: SharedParameters,
+        play_states: Mapping[int, Tensor],
+    ) -> None:
+        self._backend = backend
+        self._options = options
+        self._config = config
+        self._shared = shared
+        self._play_states = {number: state.numpy().tobytes() for number, state in play_states.items()}
+        counts = Counts(shared.total_steps(), shared.total_updates(), shared.total_games())
+        self._state = GlobalState(shared.parameters.numpy().copy(), counts)
+        self._groups: dict[str, RunningGroup] = {}
+        self._failures: dict[str, int] = {}  # by machine
+        self._places = 0  # groups that there were at once, at most
+        self._lost = 0  # actor-learners, with their machines or by themselves
+        self._reports: list[LearnerReport] = []
+        self._collect_due, self._look_due = Clock(COLLECT_SECONDS), Clock(LOOK_SECONDS)
+        self._somebody_at = time.monotonic()
+        self.error = ""
+        self.unfinished = 0
+
+    def start(self) -> None:
+        """Start the parameter server, and a group on each machine."""
+        self._backend.begin(self._state)
+        self._start_groups()
+
+    @property
+    def alive(self) -> int:
+        """The number of actor-learners that have not ended."""
+        return sum(group.alive for group in self._groups.values())
+
+    @property
+    def count(self) -> int:
+        """The number of actor-learners that there should be."""
+        return self._places * self._config.learners.count
+
+    @property
+    def deaths(self) -> int:
+        """How many actor-learners were lost."""
+        return self._lost + sum(group.deaths for group in self._groups.values())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over, and all groups have ended."""
+        return not self._groups and self._is_over()
+
+    def _is_over(self) -> bool:
+        return self._shared.stopped or self._shared.progress() >= 1
+
+    def machines(self) -> Sequence[MachineStatus]:
+        """Return how each machine does."""
+        return [group.status() for group in sorted(self._groups.values(), key=lambda group: group.start.index)]
+
+    def poll(self, timeout: float) -> list[LearnerReport]:
+        """Wait up to ``timeout`` seconds for reports; start groups on machines that came, or came back.
+
+        Raises:
+            ActorLearnersCannotRun: If no machine has trained for a minute.
+        """
+        ended = self._backend.ended(timeout)
+        if ended or self._collect_due.due():
+            self._collect()
+        for name, failure in ended.items():
+            self._end(self._groups.pop(name), failure)
+        if self._look_due.due() and not self._is_over():
+            self._start_groups()
+        if self._groups:
+            self._somebody_at = time.monotonic()
+        elif not self._is_over() and time.monotonic() >= self._somebody_at + NOBODY_SECONDS:
+            raise ActorLearnersCannotRun(
+                f"{self.error or 'no machine of the cluster has free cores'}\n"
+                f"No machine has trained for {NOBODY_SECONDS:.0f} s: the training was stopped and saved."
+            )
+        reports, self._reports = self._reports, []
+        return reports
+
+    def _collect(self) -> None:
+        """Take what the parameter server has; offer it the newest state known here where it has none."""
+        collected = self._backend.collect(self._shared.stopped)
+        if collected is None:
+            return
+        if collected.state is None:
+            self._backend.offer(self._state)
+        elif collected.state.version > self._state.version:
+            self._state = collected.state
+            self._shared.parameters.numpy()[:] = self._state.parameters
+            self._shared.set_counts(*self._state.counts)
+        for news in collected.news:
+            self._hear(news)
+
+    def _hear(self, news: GroupNews) -> None:
+        self._reports += news.reports
+        if news.group not in self._groups:
+            return  # the last words of one that is gone
+        group = self._groups[news.group]
+        group.take(news)
+        if news.error:
+            self.error = f"{group.machine.name}: {news.error}"
+        optimizer = self._shared.optimizer
+        for average, found in (
+            (optimizer.square_average, news.square_average),
+            (optimizer.gradient_average, news.gradient_average),
+        ):
+            if found is not None:
+                average.numpy()[:] = found
+
+    def _end(self, group: RunningGroup, failure: str) -> None:
+        """Note that a group has ended, and what kept it from training."""
+        machine = group.machine
+        self._lost += group.deaths
+        if not failure:
+            return
+        self._lost += group.alive
+        trained = bool(group.steps) and group.steps[-1][1] > 0
+        self._failures[machine.id] = 0 if trained else self._failures.get(machine.id, 0) + 1
+        self.error = f"{machine.name}: {failure}"
+
+    def _start_groups(self) -> None:
+        """Start a group on each machine that has none, as many as there may be."""
+        busy = {group.machine.id for group in self._groups.values()}
+        for machine in self._backend.machines():
+            if len(self._groups) >= (self._options.machines or math.inf):
+                return
+            if machine.id in busy or self._failures.get(machine.id, 0) >= MAX_FAILURES:
+                continue
+            if trouble := self._backend.trouble(machine):
+                self.error = trouble
+                self._failures[machine.id] = MAX_FAILURES
+                continue
+            self._start_group(machine)
+
+    def _start_group(self, machine: Machine) -> None:
+        taken = {group.start.index for group in self._groups.values()}
+        index = next(number for number in range(len(taken) + 1) if number not in taken)
+        learners = self._config.learners.count
+        optimizer = self._shared.optimizer
+        start = GroupStart(
+            group=f"{machine.name}-{uuid4().hex[:8]}",
+            index=index,
+            config=self._config,
+            state=self._state,
+            minutes=self._shared.minutes(),
+            square_average=optimizer.square_average.numpy().copy(),
+            gradient_average=optimizer.gradient_average.numpy().copy(),
+            play_states={
+                number: self._play_states.pop(number + index * learners, b"")  # once: a group may die of it
+                for number in range(learners)
+            },
+            sync_seconds=self._options.sync_seconds,
+            extensions=extension_files(),
+        )
+        self._backend.start_group(machine, start)
+        self._groups[start.group] = RunningGroup(start, machine, learners)
+        self._places = max(self._places, index + 1)
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[LearnerReport]:
+        """Let all groups finish their rollouts and send what is left; end those that do not.
+
+        Args:
+            hurry: Asked ten times a second; once it returns true, no group is waited for.
+
+        Returns:
+            Their last reports.
+        """
+        self._shared.stop()
+        reports: list[LearnerReport] = []
+        deadline = time.monotonic() + STOP_SECONDS + FAREWELL_SECONDS
+        while self._groups and time.monotonic() < deadline and not hurry():
+            reports += self.poll(0.1)
+        self._collect()
+        self.unfinished = len(self._groups) * self._config.learners.count
+        self._backend.close()
+        return reports + self._reports
+
+
+def cluster_supervisor(
+    backend: Backend, options: ClusterOptions
+) -> Callable[[Context, TrainConfig, SharedParameters, Mapping[int, Tensor]], ClusterSupervisor]:
+    """Return what a trainer calls to have its actor-learners on a cluster."""
+    return partial(ClusterSupervisor, backend, options)

@@ -1,0 +1,14 @@
+"""How a training is spread over machines, as the command line says it."""
+
+from dataclasses import dataclass
+
+LOCAL = "local"
+SYNC_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """How a cluster is used."""
+
+    machines: int | None = None  # at most; None: all
+    sync_seconds: float = SYNC_SECONDS  # between two exchanges of a group

@@ -1,0 +1,98 @@
+"""The parameter server: holds the global parameters, and passes on what the groups report.
+
+One that was started again holds nothing. It waits a moment for what the groups and the driver have last seen, and goes
+on from the newest of that: no difference that was answered is lost.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, Vector
+from breakout_a3c.learning.reports import LearnerReport
+
+OFFER_SECONDS = 2.0  # of waiting for a newer state, once there is one
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNews:
+    """What a group tells the driver."""
+
+    group: str
+    reports: list[LearnerReport]
+    done: Counts  # in the life of the group
+    alive: int  # actor-learners
+    deaths: int  # of actor-learners, in the life of the group
+    error: str  # of the last death; empty where there was none since the last news
+    exchange_seconds: float  # that the last exchange took
+    square_average: Vector | None = None  # of the optimizer, now and then
+    gradient_average: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answers; ``state`` is None while it holds nothing."""
+
+    state: GlobalState | None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the driver gets; ``state`` is None while the server holds nothing."""
+
+    state: GlobalState | None
+    news: list[GroupNews]
+
+
+class ParameterServer:
+    """Applies differences in the order in which they come.
+
+    Args:
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._state: GlobalState | None = None
+        self._offered: GlobalState | None = None
+        self._offers_end = 0.0
+        self._news: list[GroupNews] = []
+        self._stopped = False
+
+    def begin(self, state: GlobalState) -> None:
+        """Hold a state from the start on."""
+        self._state = state
+
+    def offer(self, state: GlobalState) -> None:
+        """Take the state that a group or the driver has seen last, if it is the newest of those that are offered."""
+        if self._state is not None:
+            return
+        if self._offered is None:
+            self._offers_end = self._clock() + OFFER_SECONDS
+        if self._offered is None or state.version > self._offered.version:
+            self._offered = state
+
+    def exchange(self, difference: Difference, news: GroupNews) -> Answer:
+        """Apply a group's difference, and answer with what all have come to."""
+        self._news.append(news)
+        self._settle()
+        if self._state is not None:
+            self._state = self._state.with_difference(difference)
+        return Answer(self._state, self._stopped)
+
+    def collect(self, stopped: bool) -> Collected:
+        """Return the state and the news since the last call.
+
+        Args:
+            stopped: Whether the groups are to finish.
+        """
+        self._stopped = stopped
+        self._settle()
+        news, self._news = self._news, []
+        return Collected(self._state, news)
+
+    def _settle(self) -> None:
+        """Go on from the newest state that was offered, once there was time for all."""
+        if self._state is None and self._offered is not None and self._clock() >= self._offers_end:
+            self._state = self._offered
