@@ -71,6 +71,7 @@ class Group:
         self._due = Clock(start.sync_seconds)
         self._averages_due = Clock(AVERAGES_SECONDS)
         self._sent_at: float | None = None  # of an exchange without an answer
+        self._news: GroupNews | None = None  # that goes with it
         self._answered_at = time.monotonic()
         self._exchange_seconds = 0.0
         self._stopped = False
@@ -93,19 +94,30 @@ class Group:
         """Take an answer, or begin an exchange, whichever it is time for; without answers, learn no more."""
         if time.monotonic() >= self._answered_at + AHEAD_SECONDS + self._start.sync_seconds:
             self._shared.pause(True)
-        if self._sent_at is None:
-            if self._due.due():
-                self._send(self._averages_due.due())
-            return
+        if self._sent_at is not None:
+            self._receive()
+        elif self._due.due():
+            self._send(self._averages_due.due())
+
+    def _receive(self) -> bool:
+        """Take an answer that has come; return whether what was sent has gone in."""
         try:
             answer = self._link.answer()
         except LinkBroken:
             self._sent_at = None  # the same difference is sent again
-            return
-        if answer is not None:
-            self._take(answer)
+            return False
+        return answer is not None and self._take(answer)
 
     def _send(self, with_averages: bool) -> None:
+        """Begin an exchange, or begin again the one whose difference has not gone in."""
+        difference = self._exchange.difference(self._shared.done())
+        if self._news is None:
+            self._news = self._take_news(with_averages)
+        self._sent_at = time.monotonic()
+        self._link.send(difference, self._news)
+
+    def _take_news(self, with_averages: bool) -> GroupNews:
+        """Return what the driver is to know, since the last time."""
         optimizer = self._shared.optimizer
         news = GroupNews(
             group=self._start.group,
@@ -119,33 +131,37 @@ class Group:
             gradient_average=optimizer.gradient_average.numpy().copy() if with_averages else None,
         )
         self._reports, self._supervisor.error = [], ""
-        self._sent_at = time.monotonic()
-        self._link.send(self._exchange.difference(self._shared.done()), news)
+        return news
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Answer) -> bool:
+        """Add what others did; return whether what was sent has gone in."""
         assert self._sent_at is not None
         self._exchange_seconds, self._sent_at = time.monotonic() - self._sent_at, None
         self._stopped |= answer.stopped
         if answer.state is None:
             self._link.offer(self._exchange.seen)
-        elif self._exchange.take(answer.state):
-            self._shared.hear(self._exchange.elsewhere())
-            self._answered_at = time.monotonic()
-            self._shared.pause(False)
+            return False
+        if not self._exchange.take(answer.state):
+            return False
+        self._news = None
+        self._shared.hear(self._exchange.elsewhere())
+        self._shared.pause(False)
+        self._answered_at = time.monotonic()
+        return True
 
     def _numbered(self, report: LearnerReport) -> LearnerReport:
         """Return a report with the number of its actor-learner among those of all machines."""
         return replace(report, learner_id=report.learner_id + self._start.index * self._start.config.learners.count)
 
     def _say_farewell(self) -> None:
-        """Send what is left, and wait until it has gone in."""
+        """Send what is left, with the last reports, until it has gone in."""
         deadline = time.monotonic() + FAREWELL_SECONDS
-        while self._sent_at is not None and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-            self._step()
-        left = self._shared.done()
-        while time.monotonic() < deadline and self._exchange.elsewhere().plus(left) != self._exchange.seen.counts:
+        before_the_end = self._news is not None  # something is under way that was sent before
+        while time.monotonic() < deadline:
             if self._sent_at is None:
                 self._send(with_averages=True)
             time.sleep(POLL_SECONDS)
-            self._step()
+            if self._receive():
+                if not before_the_end:
+                    return
+                before_the_end = False

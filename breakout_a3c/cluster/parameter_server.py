@@ -74,11 +74,11 @@ class ParameterServer:
             self._offered = state
 
     def exchange(self, difference: Difference, news: GroupNews) -> Answer:
-        """Apply a group's difference, and answer with what all have come to."""
-        self._news.append(news)
+        """Apply a group's difference, and answer with what all have come to; its news count once, with that."""
         self._settle()
-        if self._state is not None:
+        if self._state is not None and not self._state.has(difference):
             self._state = self._state.with_difference(difference)
+            self._news.append(news)
         return Answer(self._state, self._stopped)
 
     def collect(self, stopped: bool) -> Collected:

@@ -2,17 +2,25 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
-from tests.running import Program, wait_for
+from breakout_a3c.errors import UserError
+from breakout_a3c.saving.watched_run import Watcher
+from tests.running import Program, signal_process, wait_for
 
+ROOT = Path(__file__).parents[2]
+TRAIN = [sys.executable, ROOT / "train.py", "--preset", "cartpole", "--threads", "2", "--eval-minutes", "0"]
+GROUP, SERVER = "GroupProcess", "ParameterServer"
 BIN = Path(sys.executable).parent
 PORT = 6379
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -99,6 +107,100 @@ class Hosts:
         return f"{self.address(0)}:{PORT}"
 
 
-def wait_for_text(path: Path, text: str, seconds: float = 60.0) -> None:
-    """Wait until a file contains a text."""
-    wait_for(lambda: text in path.read_text(), seconds)
+class Cluster:
+    """Ray on several hosts.
+
+    Args:
+        hosts: On which it runs, the head on the first.
+        folder: For logs.
+        count: How many of the hosts belong to it from the start on.
+    """
+
+    def __init__(self, hosts: Hosts, folder: Path, count: int) -> None:
+        self.hosts = hosts
+        self._folder = folder
+        self.programs: dict[int, Program] = {}  # Ray's, by host
+        for number in range(count):
+            self.join(number)
+
+    def join(self, number: int) -> None:
+        """Start Ray on a host, and wait until it is there."""
+        self.programs[number] = self.hosts.start_ray(number, self._folder)
+        log = self._folder / f"ray-{number}.log"
+        wait_for(lambda: "Ray runtime started" in log.read_text())
+
+    def leave(self, number: int) -> None:
+        """Kill all that runs on a host at once, as a loss of power does."""
+        self.programs.pop(number).end()
+
+    def running(self, name: str, number: int | None = None) -> list[psutil.Process]:
+        """Return the processes of Ray's actors of a class, on one host or on all."""
+        programs = self.programs.values() if number is None else [self.programs[number]]
+        return [
+            each for program in programs for each in program.processes() if title_of(each).startswith(f"ray::{name}")
+        ]
+
+    def learners(self, number: int) -> list[psutil.Process]:
+        """Return the actor-learners on a host: what the group's process started and what computes."""
+        return [child for group in self.running(GROUP, number) for child in group.children(recursive=True)]
+
+
+class ClusterTraining:
+    """A training of CartPole that is driven from the first host.
+
+    Args:
+        cluster: On which it runs.
+        folder: For its files.
+        options: More of its command.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path, *options: str) -> None:
+        self.cluster = cluster
+        self.run = folder / "checkpoints" / "run"
+        self._log = folder / "log"
+        hosts = cluster.hosts
+        command = hosts.command(0, [*TRAIN, "--cluster", hosts.head, "--run", self.run.name, *options])
+        with self._log.open("w") as log:
+            self.program = Program(command, cwd=folder, env=os.environ | TOKEN, stdout=log, stderr=log)
+
+    def log(self) -> str:
+        """Return what it has printed."""
+        return self._log.read_text()
+
+    def wait_for_groups(self, *numbers: int) -> None:
+        """Wait until the groups of these hosts have started their actor-learners."""
+        wait_for(lambda: all(self.cluster.learners(number) for number in numbers))
+
+    def steps(self) -> int:
+        """Return the agent steps that the driver knows of."""
+        wait_for(lambda: self.run.exists())
+        try:
+            return Watcher(self.run).ask().checkpoint.steps
+        except UserError:
+            return 0  # nothing was learned yet
+
+    def learns_on(self, seconds: float) -> bool:
+        """Return whether more is learned within so many seconds."""
+        before, deadline = self.steps(), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.steps() > before:
+                return True
+        return False
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> str:
+        """End it by a signal; return what it printed."""
+        signal_process(self.driver(), number)
+        assert self.program.wait(40) == 128 + number, self.log()
+        return self.log()
+
+    def driver(self) -> psutil.Process:
+        """Return the process of train.py."""
+        return next(each for each in self.program.processes() if "train.py" in title_of(each))
+
+
+def title_of(process: psutil.Process) -> str:
+    """Return a process's command, empty for one that is gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

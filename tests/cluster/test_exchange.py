@@ -150,4 +150,6 @@ def test_the_driver_gets_each_news_once_and_groups_hear_that_it_is_over() -> Non
     assert not server.exchange(worker.difference(), news("a")).stopped
     assert [each.group for each in server.collect(stopped=True).news] == ["a"]
     assert server.collect(stopped=True).news == []
+    server.exchange(worker.difference(), news("a"))  # once more, as its answer was lost
+    assert server.collect(stopped=True).news == []
     assert server.exchange(worker.difference(), news("a")).stopped
