@@ -25,6 +25,10 @@ COPY . .
 RUN pip install --no-cache-dir -r requirements-dev.txt
 CMD ["python", "-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not slow and not torture"]
 
+# For Kubernetes: examples/kuberay.yaml
+FROM base AS cluster
+RUN pip install --no-cache-dir "ray[default]==2.60.0"
+
 FROM base
 RUN useradd --create-home player && mkdir /work && chown player /work
 USER player

@@ -3,9 +3,10 @@ PYTHON ?= python3
 THREADS ?= 8
 SEED ?= $(shell date +%s)
 MINUTES ?= 10
+CLUSTER ?= local
 BIN := .venv/bin
 
-.PHONY: help train play test test-all torture check curves bench compare large-machine results pictures clean
+.PHONY: help train train-cluster play test test-all torture check curves bench compare large-machine results pictures clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -28,8 +29,15 @@ help: ## Show the targets
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@
 
+.venv/installed-cluster: requirements-cluster.txt .venv/installed
+	$(BIN)/python -m pip install --quiet -r requirements-cluster.txt
+	@touch $@
+
 train: .venv/installed ## Train on Breakout with 8 actor-learners (THREADS=N)
 	$(BIN)/python train.py --threads $(THREADS)
+
+train-cluster: .venv/installed-cluster ## The same on the Ray cluster of this machine, or on this machine alone (CLUSTER=auto)
+	$(BIN)/python train.py --threads $(THREADS) --cluster $(CLUSTER)
 
 play: .venv/installed ## Watch the newest checkpoint play, or the published model
 	$(BIN)/python play.py --render

@@ -4,6 +4,7 @@ import hashlib
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import breakout_a3c
@@ -33,10 +34,6 @@ def facts_here(game: str, extensions: Sequence[str] = ()) -> Facts:
         game: That is to be played.
         extensions: Files of the user's own that register games, networks and reward rules.
     """
-    import ale_py
-    import numpy
-    import torch
-
     trouble = ""
     try:
         load_extensions(extensions)
@@ -44,7 +41,7 @@ def facts_here(game: str, extensions: Sequence[str] = ()) -> Facts:
     except UserError as error:
         trouble = str(error)
     python = ".".join(platform.python_version_tuple()[:2])
-    return Facts(fingerprint(), python, str(torch.__version__), numpy.__version__, ale_py.__version__, trouble)
+    return Facts(fingerprint(), python, version("torch"), version("numpy"), version("ale-py"), trouble)
 
 
 def fingerprint() -> str:

@@ -157,7 +157,7 @@ class RayCluster:
     def trouble(self, machine: Machine) -> str:
         """Return why a machine cannot train, as a sentence; empty if it can."""
 
-        def ask(game: str, extensions: tuple[str, ...]) -> Facts | str:  # within a method: so it needs no module there
+        def ask(game: str, extensions: tuple[str, ...]) -> object:  # names no module, as there may be none
             try:
                 from breakout_a3c.cluster.compatibility import facts_here
             except ImportError as error:
@@ -166,7 +166,7 @@ class RayCluster:
 
         asked = self._on(machine.id, ask).remote(self._game, extension_files())
         try:
-            answer = self._ray.get(asked, timeout=FACTS_SECONDS)
+            answer: Facts | str = self._ray.get(asked, timeout=FACTS_SECONDS)
         except (self._ray.exceptions.RayError, TimeoutError) as error:
             return f"{machine.name} does not answer ({' '.join(str(error).split())[:200]}): look at it."
         if isinstance(answer, str):

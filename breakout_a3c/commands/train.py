@@ -273,9 +273,8 @@ def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise"
     from breakout_a3c.cluster.ray_cluster import connect
 
     cluster = connect(options.cluster, config.game.name)
-    for machine in cluster.machines()[: options.machines]:
-        if trouble := cluster.trouble(machine):
-            raise UserError(trouble)
+    for trouble in filter(None, map(cluster.trouble, cluster.machines()[: options.machines])):
+        raise UserError(trouble)
     return cluster_supervisor(cluster, ClusterOptions(options.machines, options.sync_seconds or SYNC_SECONDS))
 
 

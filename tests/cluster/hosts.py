@@ -1,12 +1,18 @@
 """Several hosts on one machine: network namespaces on a bridge; a link that is down is a partition."""
 
+import fcntl
 import os
+import random
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -74,6 +80,15 @@ class Hosts:
         with suppress(subprocess.CalledProcessError):
             ip("link", "del", self._bridge)
 
+    @property
+    def bridge(self) -> str:
+        """The name of the bridge to which all hosts are linked."""
+        return self._bridge
+
+    def name(self, number: int) -> str:
+        """Return the name of a host's namespace."""
+        return self._names[number]
+
     def address(self, number: int) -> str:
         """Return the address of a host."""
         return f"{self._network}.{number + 1}"
@@ -91,13 +106,24 @@ class Hosts:
         finally:
             ip("link", "set", f"v{self._names[number]}", "up")
 
-    def start_ray(self, number: int, folder: Path, cores: int = 1) -> Program:
-        """Start Ray on a host: the cluster's head on the first."""
+    def start_ray(
+        self, number: int, folder: Path, cores: int = 1, other_files: Mapping[Path, Path] | None = None
+    ) -> Program:
+        """Start Ray on a host: the cluster's head on the first.
+
+        Args:
+            number: Of the host.
+            folder: For its log.
+            cores: That it tells Ray of.
+            other_files: What it sees in place of files or folders of this machine.
+        """
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"] if number == 0 else [f"--address={self.head}"]
         command = [
             BIN / "ray", "start", "--block", *role, f"--node-ip-address={self.address(number)}", f"--num-cpus={cores}",
             f"--object-store-memory={OBJECT_STORE_BYTES}", "--disable-usage-stats",
         ]  # fmt: skip
+        binds = [f"mount --bind {new} {old} && " for old, new in (other_files or {}).items()]  # for this host alone
+        command = ["sh", "-c", f'{"".join(binds)}exec "$@"', "sh", *command]
         with (folder / f"ray-{number}.log").open("w") as log:
             return Program(self.command(number, command), env=os.environ | PATIENT | TOKEN, stdout=log, stderr=log)
 
@@ -105,6 +131,54 @@ class Hosts:
     def head(self) -> str:
         """The address of the cluster."""
         return f"{self.address(0)}:{PORT}"
+
+
+class SlowWire:
+    """A host's way to the bridge with a delay and a loss of packets, which not every kernel has in itself.
+
+    Args:
+        hosts: Of which one gets it in place of its own link.
+        number: Of that host.
+        delay_seconds: Of each packet, each way.
+        loss: Part of the packets that are lost.
+    """
+
+    def __init__(self, hosts: Hosts, number: int, delay_seconds: float, loss: float) -> None:
+        self._delay, self._loss = delay_seconds, loss
+        self._random = random.Random(1)
+        name = hosts.name(number)
+        near, far = f"n{name}", f"f{name}"
+        self._taps = [open_tap(near), open_tap(far)]
+        ip("link", "set", f"v{name}", "down")
+        ip("-n", name, "link", "set", "eth0", "down")
+        ip("-n", name, "addr", "flush", "dev", "eth0")
+        ip("link", "set", near, "netns", name)
+        ip("-n", name, "addr", "add", f"{hosts.address(number)}/24", "dev", near)
+        ip("-n", name, "link", "set", near, "up")
+        ip("link", "set", far, "master", hosts.bridge, "up")
+        for one, other in (self._taps, self._taps[::-1]):
+            threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, source: int, target: int) -> None:
+        """Carry packets one way, until the host is gone."""
+        under_way: deque[tuple[float, bytes]] = deque()
+        with suppress(OSError):
+            while True:
+                wait = max(0.0, under_way[0][0] - time.monotonic()) if under_way else 1.0
+                if select.select([source], [], [], wait)[0]:
+                    packet = os.read(source, 65_536)
+                    if self._random.random() >= self._loss:
+                        under_way.append((time.monotonic() + self._delay, packet))
+                while under_way and under_way[0][0] <= time.monotonic():
+                    os.write(target, under_way.popleft()[1])
+
+
+def open_tap(name: str) -> int:
+    """Make a network device whose packets this process reads and writes; return its descriptor."""
+    tap, no_header, set_interface = 0x0002, 0x1000, 0x400454CA  # linux/if_tun.h
+    device = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(device, set_interface, struct.pack("16sH22x", name.encode(), tap | no_header))
+    return device
 
 
 class Cluster:
@@ -123,9 +197,9 @@ class Cluster:
         for number in range(count):
             self.join(number)
 
-    def join(self, number: int) -> None:
-        """Start Ray on a host, and wait until it is there."""
-        self.programs[number] = self.hosts.start_ray(number, self._folder)
+    def join(self, number: int, other_files: Mapping[Path, Path] | None = None) -> None:
+        """Start Ray on a host, and wait until it is there; see ``Hosts.start_ray``."""
+        self.programs[number] = self.hosts.start_ray(number, self._folder, other_files=other_files)
         log = self._folder / f"ray-{number}.log"
         wait_for(lambda: "Ray runtime started" in log.read_text())
 
@@ -173,7 +247,7 @@ class ClusterTraining:
 
     def steps(self) -> int:
         """Return the agent steps that the driver knows of."""
-        wait_for(lambda: self.run.exists())
+        wait_for(self.run.exists)
         try:
             return Watcher(self.run).ask().checkpoint.steps
         except UserError:
