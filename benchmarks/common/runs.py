@@ -76,6 +76,10 @@ class Events:
         if self._folder.is_dir():
             self._events.Reload()
 
+    def tags(self) -> list[str]:
+        """Return the names of the curves."""
+        return list(self._events.Tags()["scalars"])
+
     def series(self, tag: str) -> Series:
         """Return a curve, empty where there is none."""
         points = self._events.Scalars(tag) if tag in self._events.Tags()["scalars"] else []
