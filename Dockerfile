@@ -25,7 +25,7 @@ COPY . .
 RUN pip install --no-cache-dir -r requirements-dev.txt
 CMD ["python", "-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not slow and not torture"]
 
-# For Kubernetes: examples/kuberay.yaml
+# For Kubernetes: docs/kuberay.yaml
 FROM base AS cluster
 RUN pip install --no-cache-dir "ray[default]==2.60.0"
 

@@ -69,6 +69,9 @@ class GlobalState:
 class GroupExchange:
     """A group's side of the exchange.
 
+    The actor-learners write while this adds what others did, without a lock: of two writes to a word at once, one may
+    be lost, here as between actor-learners (Hogwild).
+
     Args:
         group: Its name, which no other group ever has.
         parameters: ``(P,)`` float32 that its actor-learners move meanwhile; they hold those of ``seen``.

@@ -16,10 +16,11 @@ from breakout_a3c.training.clocks import Clock
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
 
 POLL_SECONDS = 0.05
-AVERAGES_SECONDS = 10.0  # between two times that the optimizer's averages go along
-FAREWELL_SECONDS = 10.0  # that the last difference may take
-# That a group learns on without an answer (bounded staleness, Ho et al. 2013). Of what machines learn apart from each
-# other, the sum is no policy: after 20 s of CartPole it was lost.
+POLL_FOR_ANSWER_SECONDS = 0.005
+AVERAGES_SECONDS = 10.0  # between two times that the optimizer's averages are sent, too
+LAST_SEND_SECONDS = 10.0  # that the last difference may take
+# A group that gets no answers pauses after this time (bounded staleness, Ho et al. 2013): the sum of what two groups
+# learned apart from each other for 20 s was no policy of CartPole.
 AHEAD_SECONDS = 2.0
 
 
@@ -31,7 +32,11 @@ class Link(Protocol):
     """The way to the parameter server."""
 
     def send(self, difference: Difference, news: GroupNews) -> None:
-        """Begin an exchange."""
+        """Begin an exchange.
+
+        Raises:
+            LinkBroken: If nothing could be sent.
+        """
 
     def answer(self) -> Answer | None:
         """Return the answer, None as long as there is none.
@@ -58,8 +63,8 @@ class Group:
         self._link = link
         self._shared = GroupParameters.of_start(start)
         self._exchange = GroupExchange(start.group, self._shared.parameters, start.state)
-        # Games of its own: a machine that starts again plays others, too.
-        origin = (start.config.upkeep.seed, start.index, start.state.version)
+        # Games of its own: a machine or a run that starts again plays others, too.
+        origin = (start.config.upkeep.seed, start.index, start.state.counts.updates)
         config = start.config.replace(seed=int(np.random.SeedSequence(origin).generate_state(1)[0] >> 1))
         play_states = {
             number: torch.frombuffer(bytearray(state), dtype=torch.uint8)
@@ -70,6 +75,7 @@ class Group:
         self._reports: list[LearnerReport] = []
         self._due = Clock(start.sync_seconds)
         self._averages_due = Clock(AVERAGES_SECONDS)
+        self._averages_due.due_in(0)
         self._sent_at: float | None = None  # of an exchange without an answer
         self._news: GroupNews | None = None  # that goes with it
         self._answered_at = time.monotonic()
@@ -82,22 +88,23 @@ class Group:
         try:
             self._supervisor.start()
             while not self._supervisor.finished and not self._stopped:
-                self._reports += self._supervisor.poll(POLL_SECONDS)
-                self._step()
+                waits = self._sent_at is not None
+                self._reports += self._supervisor.poll(POLL_FOR_ANSWER_SECONDS if waits else POLL_SECONDS)
+                self._exchange_when_due()
         except ActorLearnersCannotRun as error:
             failure = str(error)
         self._reports += self._supervisor.stop()
-        self._say_farewell()
-        return failure
+        arrived = self._send_last()
+        return failure or ("" if arrived else "the last that it learned did not arrive")
 
-    def _step(self) -> None:
+    def _exchange_when_due(self) -> None:
         """Take an answer, or begin an exchange, whichever it is time for; without answers, learn no more."""
         if time.monotonic() >= self._answered_at + AHEAD_SECONDS + self._start.sync_seconds:
             self._shared.pause(True)
         if self._sent_at is not None:
             self._receive()
         elif self._due.due():
-            self._send(self._averages_due.due())
+            self._send(with_averages=self._averages_due.due())
 
     def _receive(self) -> bool:
         """Take an answer that has come; return whether what was sent has gone in."""
@@ -114,7 +121,10 @@ class Group:
         if self._news is None:
             self._news = self._take_news(with_averages)
         self._sent_at = time.monotonic()
-        self._link.send(difference, self._news)
+        try:
+            self._link.send(difference, self._news)
+        except LinkBroken:
+            self._sent_at = None
 
     def _take_news(self, with_averages: bool) -> GroupNews:
         """Return what the driver is to know, since the last time."""
@@ -123,12 +133,14 @@ class Group:
             group=self._start.group,
             reports=[self._numbered(report) for report in self._reports],
             done=self._shared.done(),
+            seconds=time.monotonic(),
             alive=self._supervisor.alive,
             deaths=self._supervisor.deaths,
             error=self._supervisor.error,
             exchange_seconds=self._exchange_seconds,
             square_average=optimizer.square_average.numpy().copy() if with_averages else None,
             gradient_average=optimizer.gradient_average.numpy().copy() if with_averages else None,
+            unfinished=self._supervisor.unfinished,
         )
         self._reports, self._supervisor.error = [], ""
         return news
@@ -144,7 +156,7 @@ class Group:
         if not self._exchange.take(answer.state):
             return False
         self._news = None
-        self._shared.hear(self._exchange.elsewhere())
+        self._shared.set_elsewhere(self._exchange.elsewhere())
         self._shared.pause(False)
         self._answered_at = time.monotonic()
         return True
@@ -153,15 +165,16 @@ class Group:
         """Return a report with the number of its actor-learner among those of all machines."""
         return replace(report, learner_id=report.learner_id + self._start.index * self._start.config.learners.count)
 
-    def _say_farewell(self) -> None:
-        """Send what is left, with the last reports, until it has gone in."""
-        deadline = time.monotonic() + FAREWELL_SECONDS
-        before_the_end = self._news is not None  # something is under way that was sent before
+    def _send_last(self) -> bool:
+        """Send what is left, with the last reports; return whether it has arrived."""
+        deadline = time.monotonic() + LAST_SEND_SECONDS
+        is_older = self._news is not None  # what is under way was taken before the end
         while time.monotonic() < deadline:
             if self._sent_at is None:
                 self._send(with_averages=True)
-            time.sleep(POLL_SECONDS)
-            if self._receive():
-                if not before_the_end:
-                    return
-                before_the_end = False
+            time.sleep(POLL_FOR_ANSWER_SECONDS)
+            if self._sent_at is not None and self._receive():
+                if not is_older:
+                    return True
+                is_older = False
+        return False

@@ -45,7 +45,7 @@ class GroupParameters(SharedParameters):
         super().__init__(parameters, config)
         self._elsewhere = torch.tensor(counts, dtype=torch.int64).share_memory_()
         self._paused = torch.zeros(1, dtype=torch.uint8).share_memory_()
-        self._before = counts.updates  # in the optimizer's averages, when this group began
+        self._before = 0  # updates in the optimizer's averages when this group began
         self._began[0] = time.monotonic() - minutes * 60
 
     @classmethod
@@ -55,14 +55,16 @@ class GroupParameters(SharedParameters):
         shared = cls(parameters, start.config, start.state.counts, start.minutes)
         averages = (start.square_average, start.gradient_average)
         shared.optimizer.restore(*(torch.from_numpy(average.copy()) for average in averages))
+        if start.square_average.any():
+            shared._before = start.state.counts.updates
         return shared
 
     def done(self) -> Counts:
         """Return what the actor-learners of this machine have done."""
         return Counts(int(self.steps.sum()), int(self.updates.sum()), int(self.games.sum()))
 
-    def hear(self, elsewhere: Counts) -> None:
-        """Note what others have done."""
+    def set_elsewhere(self, elsewhere: Counts) -> None:
+        """Set what others have done."""
         self._elsewhere.copy_(torch.tensor(elsewhere, dtype=torch.int64))
 
     def pause(self, paused: bool) -> None:

@@ -15,9 +15,9 @@ from uuid import uuid4
 from torch import Tensor
 
 from breakout_a3c.cluster.exchange import Counts, GlobalState
-from breakout_a3c.cluster.group import FAREWELL_SECONDS
+from breakout_a3c.cluster.group import LAST_SEND_SECONDS
 from breakout_a3c.cluster.group_parameters import GroupStart
-from breakout_a3c.cluster.options import ClusterOptions
+from breakout_a3c.cluster.options import MAX_SYNC_SECONDS, ClusterOptions
 from breakout_a3c.cluster.parameter_server import Collected, GroupNews
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.extensions import extension_files
@@ -30,7 +30,10 @@ from breakout_a3c.training.supervisor import STOP_SECONDS, ActorLearnersCannotRu
 
 COLLECT_SECONDS = 0.5
 LOOK_SECONDS = 2.0  # between two looks for machines
+START_SECONDS = 90.0  # that a group may take until its first news
 NOBODY_SECONDS = 60.0  # without any machine that trains, until the run ends
+END_SECONDS = STOP_SECONDS + LAST_SEND_SECONDS + 2 * MAX_SYNC_SECONDS  # that groups have at the end of the run
+LAST_COLLECT_SECONDS = 5.0
 SPEED_NEWS = 10  # over which a machine's speed is measured
 MAX_FAILURES = 3  # of a machine in a row, before it is left out
 
@@ -50,8 +53,8 @@ class Backend(Protocol):
     def machines(self) -> list[Machine]:
         """Return the machines that are there."""
 
-    def trouble(self, machine: Machine) -> str:
-        """Return why a machine cannot train, as a sentence; empty if it can."""
+    def incompatibility(self, machine: Machine) -> str | None:
+        """Return why a machine cannot train, as a sentence; empty if it can, None until that is known."""
 
     def begin(self, state: GlobalState) -> None:
         """Start the parameter server."""
@@ -71,6 +74,9 @@ class Backend(Protocol):
         A group that was lost with its machine or its process raises nothing: it has a text, too.
         """
 
+    def drop(self, group: str) -> None:
+        """End a group at once."""
+
     def close(self) -> None:
         """End what is left."""
 
@@ -79,18 +85,28 @@ class Backend(Protocol):
 class RunningGroup:
     """A group, as far as its news tell."""
 
-    start: GroupStart
     machine: Machine
-    alive: int
-    deaths: int = 0
-    exchange_seconds: float = 0.0
+    index: int
+    learners: int
+    began: float  # on the driver's clock
+    newest: GroupNews | None = None
     staleness: float = math.nan
-    steps: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=SPEED_NEWS))  # (time, steps so far)
+    steps: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=SPEED_NEWS))  # (seconds, steps so far)
+
+    @property
+    def alive(self) -> int:
+        """The number of its actor-learners; none as long as nothing is known of it."""
+        return self.newest.alive if self.newest else 0
+
+    @property
+    def deaths(self) -> int:
+        """How many of its actor-learners have died."""
+        return self.newest.deaths if self.newest else 0
 
     def take(self, news: GroupNews) -> None:
         """Note what the group tells."""
-        self.alive, self.deaths, self.exchange_seconds = news.alive, news.deaths, news.exchange_seconds
-        self.steps.append((time.monotonic(), news.done.steps))
+        self.newest = news
+        self.steps.append((news.seconds, news.done.steps))
         updates = sum(report.updates for report in news.reports)
         late = [(report.measures.staleness or 0.0) * report.updates for report in news.reports]
         self.staleness = sum(late) / updates if updates else self.staleness
@@ -99,8 +115,8 @@ class RunningGroup:
         """Return how it does."""
         seconds = self.steps[-1][0] - self.steps[0][0] if self.steps else 0.0
         speed = (self.steps[-1][1] - self.steps[0][1]) / seconds if seconds else 0.0
-        learners = self.start.config.learners.count
-        return MachineStatus(self.machine.name, learners, self.alive, speed, self.staleness, self.exchange_seconds)
+        exchange_seconds = self.newest.exchange_seconds if self.newest else 0.0
+        return MachineStatus(self.machine.name, self.learners, self.alive, speed, self.staleness, exchange_seconds)
 
 
 class ClusterSupervisor:
@@ -115,7 +131,7 @@ class ClusterSupervisor:
         play_states: Of the actor-learners that go on with their games, by their numbers in the whole run.
     """
 
-    consequence = "A machine or an actor-learner was lost, and the others go on"
+    consequence = "The training goes on with the other machines"
 
     def __init__(
         self,
@@ -134,17 +150,23 @@ class ClusterSupervisor:
         counts = Counts(shared.total_steps(), shared.total_updates(), shared.total_games())
         self._state = GlobalState(shared.parameters.numpy().copy(), counts)
         self._groups: dict[str, RunningGroup] = {}
-        self._failures: dict[str, int] = {}  # by machine
+        self._failures: dict[str, int] = {}  # in a row, by machine
+        self._last_failure = "no machine of the cluster has free cores"
         self._places = 0  # groups that there were at once, at most
         self._lost = 0  # actor-learners, with their machines or by themselves
         self._reports: list[LearnerReport] = []
         self._collect_due, self._look_due = Clock(COLLECT_SECONDS), Clock(LOOK_SECONDS)
         self._somebody_at = time.monotonic()
+        self._over_at: float | None = None
         self.error = ""
         self.unfinished = 0
 
     def start(self) -> None:
-        """Start the parameter server, and a group on each machine."""
+        """Start the parameter server, and a group on each machine.
+
+        Raises:
+            ActorLearnersCannotRun: If the parameter server does not start.
+        """
         self._backend.begin(self._state)
         self._start_groups()
 
@@ -173,7 +195,7 @@ class ClusterSupervisor:
 
     def machines(self) -> Sequence[MachineStatus]:
         """Return how each machine does."""
-        return [group.status() for group in sorted(self._groups.values(), key=lambda group: group.start.index)]
+        return [group.status() for group in sorted(self._groups.values(), key=lambda group: group.index)]
 
     def poll(self, timeout: float) -> list[LearnerReport]:
         """Wait up to ``timeout`` seconds for reports; start groups on machines that came, or came back.
@@ -185,24 +207,55 @@ class ClusterSupervisor:
         if ended or self._collect_due.due():
             self._collect()
         for name, failure in ended.items():
-            self._end(self._groups.pop(name), failure)
-        if self._look_due.due() and not self._is_over():
-            self._start_groups()
-        if self._groups:
-            self._somebody_at = time.monotonic()
-        elif not self._is_over() and time.monotonic() >= self._somebody_at + NOBODY_SECONDS:
-            raise ActorLearnersCannotRun(
-                f"{self.error or 'no machine of the cluster has free cores'}\n"
-                f"No machine has trained for {NOBODY_SECONDS:.0f} s: the training was stopped and saved."
-            )
+            self._end(name, failure)
+        if self._is_over():
+            self._drop_those_that_do_not_end()
+        else:
+            self._drop_those_that_do_not_begin()
+            if self._look_due.due():
+                self._start_groups()
+            self._require_somebody()
         reports, self._reports = self._reports, []
         return reports
 
-    def _collect(self) -> None:
-        """Take what the parameter server has; offer it the newest state known here where it has none."""
-        collected = self._backend.collect(self._shared.stopped)
+    def _require_somebody(self) -> None:
+        """Raise ActorLearnersCannotRun if no machine has trained for a minute."""
+        if any(group.newest for group in self._groups.values()):
+            self._somebody_at = time.monotonic()
+        elif not self._groups and time.monotonic() >= self._somebody_at + NOBODY_SECONDS:
+            raise ActorLearnersCannotRun(
+                f"{self._last_failure}\n"
+                f"No machine has trained for {NOBODY_SECONDS:.0f} s: the training was stopped and saved."
+            )
+
+    def _drop_those_that_do_not_begin(self) -> None:
+        """End the groups whose cores are taken, or whose machine is not heard of."""
+        for name, group in list(self._groups.items()):
+            if group.newest is None and time.monotonic() >= group.began + START_SECONDS:
+                self._backend.drop(name)
+                self._end(name, f"it has not begun within {START_SECONDS:.0f} s: perhaps others have its cores")
+
+    def _drop_those_that_do_not_end(self) -> None:
+        """End the groups that are not heard of when the run is over."""
+        if self._over_at is None:
+            self._over_at = time.monotonic()
+        if time.monotonic() >= self._over_at + END_SECONDS:
+            self._drop_all()
+
+    def _drop_all(self) -> None:
+        for name, group in self._groups.items():
+            self._backend.drop(name)
+            self.unfinished += group.learners
+        self._groups.clear()
+
+    def _collect(self) -> bool:
+        """Take what the parameter server has; return whether it had something.
+
+        Where it holds nothing, it is offered the newest state that is known here.
+        """
+        collected = self._backend.collect(self._is_over())
         if collected is None:
-            return
+            return False
         if collected.state is None:
             self._backend.offer(self._state)
         elif collected.state.version > self._state.version:
@@ -210,16 +263,12 @@ class ClusterSupervisor:
             self._shared.parameters.numpy()[:] = self._state.parameters
             self._shared.set_counts(*self._state.counts)
         for news in collected.news:
-            self._hear(news)
+            self._take_news(news)
+        return collected.state is not None
 
-    def _hear(self, news: GroupNews) -> None:
+    def _take_news(self, news: GroupNews) -> None:
         self._reports += news.reports
-        if news.group not in self._groups:
-            return  # the last words of one that is gone
-        group = self._groups[news.group]
-        group.take(news)
-        if news.error:
-            self.error = f"{group.machine.name}: {news.error}"
+        self.unfinished += news.unfinished
         optimizer = self._shared.optimizer
         for average, found in (
             (optimizer.square_average, news.square_average),
@@ -227,17 +276,30 @@ class ClusterSupervisor:
         ):
             if found is not None:
                 average.numpy()[:] = found
+        group = self._groups.get(news.group)
+        if group is not None:  # otherwise it is gone already
+            group.take(news)
+            if news.error:
+                self._say(f"{group.machine.name}: {news.error}")
 
-    def _end(self, group: RunningGroup, failure: str) -> None:
+    def _say(self, error: str) -> None:
+        """Let the trainer say what went wrong."""
+        self.error = f"{self.error}\n{error}" if self.error else error
+        self._last_failure = error
+
+    def _end(self, name: str, failure: str) -> None:
         """Note that a group has ended, and what kept it from training."""
-        machine = group.machine
+        group = self._groups.pop(name)
         self._lost += group.deaths
-        if not failure:
-            return
-        self._lost += group.alive
-        trained = bool(group.steps) and group.steps[-1][1] > 0
-        self._failures[machine.id] = 0 if trained else self._failures.get(machine.id, 0) + 1
-        self.error = f"{machine.name}: {failure}"
+        if failure:
+            self._lost += group.alive
+            self._count_failure(group.machine, failure, trained=bool(group.steps and group.steps[-1][1]))
+
+    def _count_failure(self, machine: Machine, failure: str, *, trained: bool) -> None:
+        failures = 0 if trained else self._failures.get(machine.id, 0) + 1
+        self._failures[machine.id] = failures
+        left_out = "; it is left out" if failures >= MAX_FAILURES else ""
+        self._say(f"{machine.name}: {failure}{left_out}")
 
     def _start_groups(self) -> None:
         """Start a group on each machine that has none, as many as there may be."""
@@ -247,14 +309,15 @@ class ClusterSupervisor:
                 return
             if machine.id in busy or self._failures.get(machine.id, 0) >= MAX_FAILURES:
                 continue
-            if trouble := self._backend.trouble(machine):
-                self.error = trouble
+            incompatibility = self._backend.incompatibility(machine)
+            if incompatibility:
                 self._failures[machine.id] = MAX_FAILURES
-                continue
-            self._start_group(machine)
+                self._say(incompatibility)
+            elif incompatibility is not None:
+                self._start_group(machine)
 
     def _start_group(self, machine: Machine) -> None:
-        taken = {group.start.index for group in self._groups.values()}
+        taken = {group.index for group in self._groups.values()}
         index = next(number for number in range(len(taken) + 1) if number not in taken)
         learners = self._config.learners.count
         optimizer = self._shared.optimizer
@@ -273,9 +336,9 @@ class ClusterSupervisor:
             sync_seconds=self._options.sync_seconds,
             extensions=extension_files(),
         )
-        self._backend.start_group(machine, start)
-        self._groups[start.group] = RunningGroup(start, machine, learners)
+        self._groups[start.group] = RunningGroup(machine, index, learners, time.monotonic())
         self._places = max(self._places, index + 1)
+        self._backend.start_group(machine, start)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> list[LearnerReport]:
         """Let all groups finish their rollouts and send what is left; end those that do not.
@@ -288,13 +351,17 @@ class ClusterSupervisor:
         """
         self._shared.stop()
         reports: list[LearnerReport] = []
-        deadline = time.monotonic() + STOP_SECONDS + FAREWELL_SECONDS
-        while self._groups and time.monotonic() < deadline and not hurry():
+        while self._groups and not hurry():
             reports += self.poll(0.1)
-        self._collect()
-        self.unfinished = len(self._groups) * self._config.learners.count
-        self._backend.close()
+        self._drop_all()
+        deadline = time.monotonic() + LAST_COLLECT_SECONDS
+        while not self._collect() and time.monotonic() < deadline and not hurry():
+            time.sleep(0.1)
         return reports + self._reports
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._backend.close()
 
 
 def cluster_supervisor(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 LOCAL = "local"
 SYNC_SECONDS = 0.25
+MAX_SYNC_SECONDS = 2.0  # a group hears by an exchange that it is to stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The parameter server: holds the global parameters, and passes on what the groups report.
 
 One that was started again holds nothing. It waits a moment for what the groups and the driver have last seen, and goes
-on from the newest of that: no difference that was answered is lost.
+on from the newest of that. So no difference that was answered is lost, unless the group that has the newest state is
+lost at the same time. The reports since the driver's last call are lost.
 """
 
 import time
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, Vector
+from breakout_a3c.cluster.options import MAX_SYNC_SECONDS
 from breakout_a3c.learning.reports import LearnerReport
 
-OFFER_SECONDS = 2.0  # of waiting for a newer state, once there is one
+OFFER_SECONDS = 2 * MAX_SYNC_SECONDS  # that it waits for a newer state, once there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,14 @@ class GroupNews:
     group: str
     reports: list[LearnerReport]
     done: Counts  # in the life of the group
+    seconds: float  # on the group's own clock
     alive: int  # actor-learners
     deaths: int  # of actor-learners, in the life of the group
     error: str  # of the last death; empty where there was none since the last news
     exchange_seconds: float  # that the last exchange took
     square_average: Vector | None = None  # of the optimizer, now and then
     gradient_average: Vector | None = None
+    unfinished: int = 0  # actor-learners that had to be killed at the end
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import argparse
 import gc
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breakout_a3c.cluster.options import SYNC_SECONDS
+from breakout_a3c.cluster.options import LOCAL, MAX_SYNC_SECONDS, SYNC_SECONDS
 from breakout_a3c.command_line import (
     Parser,
     add_config_options,
@@ -91,6 +92,8 @@ def parse_options() -> argparse.Namespace:
     add_retired_options(parser, RENAMED)
     options = parser.parse_args()
     require_page(options)
+    if options.cluster == "":
+        raise UserError("--cluster is empty: give it local, auto or HOST:PORT, or leave it out.")
     for name in ("machines", "sync_seconds"):
         if getattr(options, name) is not None and not options.cluster:
             raise UserError(f"{option_name(name)} is for several machines: give it together with --cluster.")
@@ -106,13 +109,11 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
         help="train on the machines of a Ray cluster, with --threads actor-learners on each: local (Ray is started on "
         "this machine), auto (the cluster that this machine belongs to), or that cluster's HOST:PORT",
     )
-    group.add_argument(
-        "--machines", metavar="N", type=number_between(int, 1, 10_000), help="machines at most [all with free cores]"
-    )
+    group.add_argument("--machines", metavar="N", type=number_between(int, 1, 10_000), help="machines at most [all]")
     group.add_argument(
         "--sync-seconds",
         metavar="S",
-        type=number_between(float, 0.01, 3600),
+        type=number_between(float, 0.01, MAX_SYNC_SECONDS),
         help=f"seconds between two exchanges of a machine with the others [{SYNC_SECONDS:g}]",
     )
 
@@ -259,7 +260,7 @@ def page_address(options: argparse.Namespace) -> "Address | None":
 def cluster_options(options: argparse.Namespace) -> str:
     """Return the options of the cluster as they are typed."""
     given = {"--cluster": options.cluster, "--machines": options.machines, "--sync-seconds": options.sync_seconds}
-    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+    return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in given.items() if value is not None)
 
 
 def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise":
@@ -273,8 +274,11 @@ def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise"
     from breakout_a3c.cluster.ray_cluster import connect
 
     cluster = connect(options.cluster, config.game.name)
-    for trouble in filter(None, map(cluster.trouble, cluster.machines()[: options.machines])):
-        raise UserError(trouble)
+    try:
+        cluster.require_compatible(cluster.machines()[: options.machines])
+    except BaseException:  # Ctrl-C, too
+        cluster.close()
+        raise
     return cluster_supervisor(cluster, ClusterOptions(options.machines, options.sync_seconds or SYNC_SECONDS))
 
 
@@ -292,11 +296,13 @@ def main() -> int:
             return 0
         from breakout_a3c.training.plan import resumed_play_states
 
-        require_resources(plan.config, resumed_play_states(plan).values())
+        if options.cluster in (None, LOCAL):
+            require_resources(plan.config, resumed_play_states(plan).values())
         context = training_context(plan.config)
     else:
         config = new_config(options)
-        require_resources(config)
+        if options.cluster in (None, LOCAL):  # other machines see to what they need
+            require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = training_context(config)
         plan = new_plan(config, options)

@@ -42,7 +42,7 @@ def watching(plan: TrainingPlan) -> str:
 
 def spreading(plan: TrainingPlan) -> str:
     """Say how it is spread over machines; nothing where it is not."""
-    return f"\nOn each machine of the cluster so many actor-learners: {plan.cluster}" if plan.cluster else ""
+    return f"\nSo many on each machine of the cluster ({plan.cluster})." if plan.cluster else ""
 
 
 def way_to_stop() -> str:

@@ -77,6 +77,9 @@ class Supervises(Protocol):
     def machines(self) -> Sequence[MachineStatus]:
         """Return how each machine of a cluster does."""
 
+    def close(self) -> None:
+        """Give back what it used, when all is saved."""
+
 
 class Supervisor:
     """The actor-learner processes.
@@ -134,6 +137,9 @@ class Supervisor:
     def machines(self) -> Sequence[MachineStatus]:
         """Return how each machine of a cluster does: of none, as all is on this one."""
         return ()
+
+    def close(self) -> None:
+        """Do nothing: the processes have ended."""
 
     def process_ids(self) -> list[int]:
         """Return the process ids of the actor-learners."""

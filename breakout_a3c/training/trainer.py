@@ -206,6 +206,7 @@ class Trainer:
                 f"rollouts in time: their games are lost, and --resume begins new ones."
             )
         path = self._save() if learned else None
+        self._supervisor.close()
         self._write_metrics()
         self._show_status()
         status = self._status()

@@ -7,7 +7,6 @@ import select
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ import pytest
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.watched_run import Watcher
-from tests.running import Program, signal_process, wait_for
+from tests.running import Program, run, signal_process, wait_for
 
 ROOT = Path(__file__).parents[2]
 TRAIN = [sys.executable, ROOT / "train.py", "--preset", "cartpole", "--threads", "2", "--eval-minutes", "0"]
@@ -45,7 +44,7 @@ needs_hosts = pytest.mark.skipif(
 
 
 def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+    run(["ip", *arguments], check=True, capture_output=True)
 
 
 class Hosts:
@@ -75,9 +74,9 @@ class Hosts:
 
     def __exit__(self, *error: object) -> None:
         for name in self._names:
-            with suppress(subprocess.CalledProcessError):
+            with suppress(AssertionError):
                 ip("netns", "del", name)
-        with suppress(subprocess.CalledProcessError):
+        with suppress(AssertionError):
             ip("link", "del", self._bridge)
 
     @property
@@ -230,10 +229,10 @@ class ClusterTraining:
 
     def __init__(self, cluster: Cluster, folder: Path, *options: str) -> None:
         self.cluster = cluster
-        self.run = folder / "checkpoints" / "run"
+        self.folder = folder / "checkpoints" / "run"
         self._log = folder / "log"
         hosts = cluster.hosts
-        command = hosts.command(0, [*TRAIN, "--cluster", hosts.head, "--run", self.run.name, *options])
+        command = hosts.command(0, [*TRAIN, "--cluster", hosts.head, "--run", self.folder.name, *options])
         with self._log.open("w") as log:
             self.program = Program(command, cwd=folder, env=os.environ | TOKEN, stdout=log, stderr=log)
 
@@ -247,9 +246,9 @@ class ClusterTraining:
 
     def steps(self) -> int:
         """Return the agent steps that the driver knows of."""
-        wait_for(self.run.exists)
+        wait_for(self.folder.exists)
         try:
-            return Watcher(self.run).ask().checkpoint.steps
+            return Watcher(self.folder).ask().checkpoint.steps
         except UserError:
             return 0  # nothing was learned yet
 

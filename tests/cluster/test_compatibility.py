@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from breakout_a3c.cluster.compatibility import facts_here, fingerprint, trouble_with
+from breakout_a3c.cluster.compatibility import fingerprint, incompatibility, versions_here
 
-HERE = facts_here("breakout")
+HERE = versions_here("breakout")
 
 
 def test_a_machine_like_this_one_gives_no_trouble() -> None:
-    assert trouble_with("node-2", HERE, HERE) == ""
+    assert incompatibility("node-2", HERE, HERE) == ""
     assert HERE.program == fingerprint()
 
 
@@ -25,10 +25,10 @@ def test_a_machine_like_this_one_gives_no_trouble() -> None:
     ],
 )
 def test_another_version_is_named_with_its_machine(name: str, sentence: str) -> None:
-    assert re.match(sentence, trouble_with("node-2", replace(HERE, **{name: "other"}), HERE))
+    assert re.match(sentence, incompatibility("node-2", replace(HERE, **{name: "other"}), HERE))
 
 
 def test_a_machine_without_the_game_says_so() -> None:
-    facts = facts_here("no_such_game")
-    assert trouble_with("node-2", facts, HERE).startswith("node-2 cannot train: ")
-    assert "no_such_game" in facts.trouble
+    there = versions_here("no_such_game")
+    assert incompatibility("node-2", there, HERE).startswith("node-2 cannot train: ")
+    assert "no_such_game" in there.error

@@ -15,7 +15,7 @@ SIZE = 5
 START = np.arange(SIZE, dtype=np.float32)
 
 
-class Worker:
+class Group:
     """A group whose learning is the addition of whole numbers."""
 
     def __init__(self, name: str, seen: GlobalState) -> None:
@@ -36,7 +36,7 @@ class Worker:
 
 
 def news(group: str) -> GroupNews:
-    return GroupNews(group, [], Counts(), 1, 0, "", 0.0)
+    return GroupNews(group, [], Counts(), 0.0, 1, 0, "", 0.0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -45,56 +45,56 @@ def test_two_groups_come_to_the_start_and_both_differences(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(50):
         state = GlobalState(START)
-        workers = [Worker("a", state), Worker("b", state)]
+        groups = [Group("a", state), Group("b", state)]
         for _ in range(chance.randint(1, 30)):
-            worker = chance.choice(workers)
-            worker.learn(chance)
+            group = chance.choice(groups)
+            group.learn(chance)
             if chance.random() < 0.6:
-                difference = worker.difference()
+                difference = group.difference()
                 if chance.random() < 0.3:
                     continue  # the message is lost
                 state = state.with_difference(difference)
                 for _ in range(chance.randint(0, 2)):
-                    worker.learn(chance)  # while the answer is on its way
+                    group.learn(chance)  # while the answer is on its way
                 if chance.random() < 0.3:
                     continue  # the answer is lost
-                assert worker.exchange.take(state)
-                assert not worker.exchange.take(state), "an answer counts once"
-        for worker in workers:
+                assert group.exchange.take(state)
+                assert not group.exchange.take(state), "an answer counts once"
+        for group in groups:
             for _ in range(2):  # what waits for an answer, and what was learned since
-                state = state.with_difference(worker.difference())
-                worker.exchange.take(state)
-        np.testing.assert_array_equal(state.parameters, START + workers[0].learned + workers[1].learned)
-        assert state.counts == workers[0].done.plus(workers[1].done)
-        np.testing.assert_array_equal(workers[-1].parameters.numpy(), state.parameters)
+                state = state.with_difference(group.difference())
+                group.exchange.take(state)
+        np.testing.assert_array_equal(state.parameters, START + groups[0].learned + groups[1].learned)
+        assert state.counts == groups[0].done.plus(groups[1].done)
+        np.testing.assert_array_equal(groups[-1].parameters.numpy(), state.parameters)
 
 
 def test_a_group_that_dies_costs_its_last_difference() -> None:
     chance = random.Random(1)
     state = GlobalState(START)
-    dead, alive = Worker("a", state), Worker("b", state)
+    dead, alive = Group("a", state), Group("b", state)
     dead.learn(chance)
     state = state.with_difference(dead.difference())
     dead.exchange.take(state)
     sent = dead.learned.copy()
     dead.learn(chance)  # and dies
-    born_again = Worker("a2", state)
+    born_again = Group("a2", state)
     np.testing.assert_array_equal(born_again.parameters.numpy(), START + sent)
-    for worker in (alive, born_again):
-        worker.learn(chance)
-        state = state.with_difference(worker.difference())
-        assert worker.exchange.take(state)
+    for group in (alive, born_again):
+        group.learn(chance)
+        state = state.with_difference(group.difference())
+        assert group.exchange.take(state)
     np.testing.assert_array_equal(state.parameters, START + sent + alive.learned + born_again.learned)
 
 
 def test_what_others_did_is_counted_elsewhere() -> None:
     state = GlobalState(START, Counts(1000, 10, 5))
-    workers = [Worker("a", state), Worker("b", state)]
-    for worker in workers:
-        worker.learn(random.Random(1))
-        state = state.with_difference(worker.difference())
-        worker.exchange.take(state)
-    assert workers[1].exchange.elsewhere() == workers[0].done.plus(Counts(1000, 10, 5))
+    groups = [Group("a", state), Group("b", state)]
+    for group in groups:
+        group.learn(random.Random(1))
+        state = state.with_difference(group.difference())
+        group.exchange.take(state)
+    assert groups[1].exchange.elsewhere() == groups[0].done.plus(Counts(1000, 10, 5))
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -103,29 +103,29 @@ def test_a_server_that_starts_again_has_all_that_it_answered(seed: int) -> None:
     server = ParameterServer(clock=lambda: next(clock) * 0.1)
     first = GlobalState(START)
     server.begin(first)
-    workers = [Worker(name, first) for name in "abc"]
+    groups = [Group(name, first) for name in "abc"]
     for _ in range(40):
         if chance.random() < 0.1:  # it dies; what was under way is lost
             server = ParameterServer(clock=lambda: next(clock) * 0.1)
-        worker = chance.choice(workers)
-        worker.learn(chance)
-        answer = server.exchange(worker.difference(), news(worker.name))
+        group = chance.choice(groups)
+        group.learn(chance)
+        answer = server.exchange(group.difference(), news(group.name))
         if answer.state is None:
-            for each in workers:
+            for each in groups:
                 server.offer(each.exchange.seen)
         elif chance.random() < 0.8:
-            worker.exchange.take(answer.state)
+            group.exchange.take(answer.state)
     for _ in range(int(OFFER_SECONDS / 0.1) + 2):
-        for worker in workers:
-            answer = server.exchange(worker.difference(), news(worker.name))
+        for group in groups:
+            answer = server.exchange(group.difference(), news(group.name))
             if answer.state is None:
-                server.offer(worker.exchange.seen)
+                server.offer(group.exchange.seen)
             else:
-                worker.exchange.take(answer.state)
+                group.exchange.take(answer.state)
     state = server.collect(stopped=False).state
     assert state is not None
-    np.testing.assert_array_equal(state.parameters, START + sum(worker.learned for worker in workers))
-    assert state.counts == Counts(*map(sum, zip(*(worker.done for worker in workers), strict=True)))
+    np.testing.assert_array_equal(state.parameters, START + sum(group.learned for group in groups))
+    assert state.counts == Counts(*map(sum, zip(*(group.done for group in groups), strict=True)))
 
 
 def test_the_newest_state_that_is_offered_wins() -> None:
@@ -146,10 +146,10 @@ def test_the_newest_state_that_is_offered_wins() -> None:
 def test_the_driver_gets_each_news_once_and_groups_hear_that_it_is_over() -> None:
     server = ParameterServer()
     server.begin(GlobalState(START))
-    worker = Worker("a", GlobalState(START))
-    assert not server.exchange(worker.difference(), news("a")).stopped
+    group = Group("a", GlobalState(START))
+    assert not server.exchange(group.difference(), news("a")).stopped
     assert [each.group for each in server.collect(stopped=True).news] == ["a"]
     assert server.collect(stopped=True).news == []
-    server.exchange(worker.difference(), news("a"))  # once more, as its answer was lost
+    server.exchange(group.difference(), news("a"))  # once more, as its answer was lost
     assert server.collect(stopped=True).news == []
-    assert server.exchange(worker.difference(), news("a")).stopped
+    assert server.exchange(group.difference(), news("a")).stopped

@@ -132,7 +132,7 @@ def test_what_others_did_counts_for_the_end_and_not_for_the_optimizer() -> None:
     start = start_of(CONFIG)
     shared = GroupParameters.of_start(start)
     shared.steps[0], shared.updates[1], shared.games[0] = 100, 7, 3
-    shared.hear(Counts(900, 20, 5))
+    shared.set_elsewhere(Counts(900, 20, 5))
     assert (shared.total_steps(), shared.total_updates(), shared.total_games()) == (1000, 27, 8)
     assert shared.progress() == pytest.approx(0.5)
     assert shared.optimizer_updates() == 7

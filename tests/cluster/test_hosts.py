@@ -37,7 +37,7 @@ def test_a_signal_saves_what_all_hosts_learned(cluster: Cluster, training: Clust
     assert training.learns_on(30)
     log = training.end(signal.SIGTERM)
     assert "Stopping: the last rollouts are finished" in log
-    checkpoint = load_checkpoint(training.run.parent / "latest.pt")
+    checkpoint = load_checkpoint(training.folder.parent / "latest.pt")
     assert checkpoint.steps > 0
     assert [len(state) > 0 for state in checkpoint.play_states] == [True] * 4, "two actor-learners on each of two hosts"
     wait_for(lambda: nothing_is_left(cluster), NOTHING_LEFT_SECONDS)
@@ -45,6 +45,7 @@ def test_a_signal_saves_what_all_hosts_learned(cluster: Cluster, training: Clust
 
 def test_nothing_is_left_of_a_driver_that_is_killed(cluster: Cluster, training: ClusterTraining) -> None:
     training.driver().kill()
+    training.program.wait(10)
     wait_for(lambda: nothing_is_left(cluster), NOTHING_LEFT_SECONDS)
 
 

@@ -11,7 +11,7 @@ import yaml
 from breakout_a3c.commands import train
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "examples/kuberay.yaml").read_text()))
+DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "docs/kuberay.yaml").read_text()))
 JOB, CLAIM = DOCUMENTS
 CLUSTER = JOB["spec"]["rayClusterSpec"]
 

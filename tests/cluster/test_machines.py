@@ -12,7 +12,7 @@ from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState
 from breakout_a3c.cluster.group_parameters import GroupStart
 from breakout_a3c.cluster.machines import ClusterSupervisor, Machine
 from breakout_a3c.cluster.options import ClusterOptions
-from breakout_a3c.cluster.parameter_server import Collected, GroupNews, ParameterServer
+from breakout_a3c.cluster.parameter_server import OFFER_SECONDS, Collected, GroupNews, ParameterServer
 from breakout_a3c.learning.reports import LearnerReport, UpdateMeasures
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import PRESETS
@@ -32,14 +32,15 @@ class Engine:
         self.reachable = True
         self.starts: dict[str, GroupStart] = {}  # of groups that run, by machine
         self.closed = False
-        self.troubles: dict[str, str] = {}
+        self.dropped: list[str] = []
+        self.incompatibilities: dict[str, str] = {}
         self._ended: dict[str, str] = {}
 
     def machines(self) -> list[Machine]:
         return self.there
 
-    def trouble(self, machine: Machine) -> str:
-        return self.troubles.get(machine.name, "")
+    def incompatibility(self, machine: Machine) -> str | None:
+        return self.incompatibilities.get(machine.name, "")
 
     def begin(self, state: GlobalState) -> None:
         self.server.begin(state)
@@ -57,6 +58,10 @@ class Engine:
         ended, self._ended = self._ended, {}
         return ended
 
+    def drop(self, group: str) -> None:
+        self.dropped.append(group)
+        self.starts = {name: start for name, start in self.starts.items() if start.group != group}
+
     def close(self) -> None:
         self.closed = True
 
@@ -69,7 +74,7 @@ class Engine:
         """Let a group send its difference ``number``, after ``steps`` more steps."""
         group = self.starts[machine].group
         difference = Difference(group, number, np.ones(SIZE, np.float32), Counts(steps, 1, 0))
-        news = GroupNews(group, list(reports), Counts(steps * number, number, 0), 2, 0, "", 0.02,
+        news = GroupNews(group, list(reports), Counts(steps * number, number, 0), float(number), 2, 0, "", 0.02,
                          square_average=np.full(SIZE, 0.5, np.float32))  # fmt: skip
         self.server.exchange(difference, news)
 
@@ -90,13 +95,14 @@ def test_each_machine_gets_a_group_and_the_driver_what_they_learn() -> None:
     engine = Engine("a", "b")
     driver = supervisor(engine, play=4)
     driver.start()
-    assert (driver.alive, driver.count, driver.finished) == (4, 4, False)
+    assert (driver.alive, driver.count, driver.finished) == (0, 4, False), "nothing is known of them yet"
     assert [engine.starts[name].index for name in "ab"] == [0, 1]
     assert engine.starts["b"].play_states == {0: b"\2", 1: b"\3"}
     report = LearnerReport(2, [], UpdateMeasures(staleness=3.0), updates=1)
     engine.learn("a", 1, 300)
     engine.learn("b", 1, 200, reports=(report,))
     assert driver.poll(0) == [report]
+    assert driver.alive == 4
     assert driver._shared.parameters.tolist() == [2.0] * SIZE
     assert (driver._shared.total_steps(), driver._shared.total_updates()) == (500, 2)
     assert driver._shared.optimizer.square_average.tolist() == [0.5] * SIZE
@@ -132,6 +138,8 @@ def test_a_lost_machine_is_told_of_and_gets_a_new_group_when_it_is_back() -> Non
     driver = supervisor(engine)
     driver.start()
     engine.learn("a", 1, 300)
+    engine.learn("b", 1, 0)
+    driver.poll(0)
     lost = engine.starts["a"]
     engine.there = [Machine("b", "b", 2)]
     engine.end("a", "it was lost")
@@ -147,11 +155,11 @@ def test_a_lost_machine_is_told_of_and_gets_a_new_group_when_it_is_back() -> Non
 
 def test_a_machine_that_cannot_train_is_left_out() -> None:
     engine = Engine("a", "b")
-    engine.troubles["b"] = "b has torch 2.12, and this machine has 2.13."
+    engine.incompatibilities["b"] = "b has torch 2.12, and this machine has 2.13."
     driver = supervisor(engine)
     driver.start()
     assert set(engine.starts) == {"a"}
-    assert driver.error == engine.troubles["b"]
+    assert driver.error == engine.incompatibilities["b"]
     for _ in range(5):
         engine.end("a", "no memory")
         driver.poll(0)
@@ -166,6 +174,32 @@ def test_a_run_without_any_machine_ends(monkeypatch: pytest.MonkeyPatch) -> None
     driver.start()
     with pytest.raises(ActorLearnersCannotRun, match="no machine of the cluster has free cores"):
         driver.poll(0)
+
+
+def test_a_group_whose_cores_are_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines_module, "START_SECONDS", 0.0)
+    engine = Engine("a")
+    driver = supervisor(engine)
+    driver.start()
+    engine.there = []
+    driver.poll(0)
+    assert len(engine.dropped) == 1
+    assert "a: it has not begun within 0 s: perhaps others have its cores" in driver.error
+
+
+def test_a_group_that_is_not_heard_of_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine("a", "b")
+    driver = supervisor(engine)
+    driver.start()
+    engine.learn("a", 1, 2000)
+    engine.end("a", "")
+    driver.poll(0)
+    driver.poll(0)
+    assert not driver.finished
+    monkeypatch.setattr(machines_module, "END_SECONDS", 0.0)
+    driver.poll(0)
+    assert driver.finished
+    assert driver.unfinished == 2
 
 
 def test_the_run_is_over_when_all_groups_have_ended() -> None:
@@ -190,19 +224,19 @@ def test_a_server_that_holds_nothing_is_offered_the_newest_state() -> None:
     driver.start()
     engine.learn("a", 1, 300)
     driver.poll(0)
-    now = itertools_clock()
+    now = a_second_each_time()
     engine.server = ParameterServer(clock=lambda: next(now))
     engine.reachable = False
     driver.poll(0)
     engine.reachable = True
-    for _ in range(3):
+    for _ in range(int(OFFER_SECONDS) + 2):
         driver.poll(0)
     state = engine.server.collect(stopped=False).state
     assert state is not None
     assert state.counts.steps == 300
 
 
-def itertools_clock() -> Iterator[float]:
+def a_second_each_time() -> Iterator[float]:
     seconds = 0.0
     while True:
         yield seconds
@@ -217,4 +251,6 @@ def test_groups_that_do_not_end_are_not_waited_for_in_a_hurry() -> None:
     driver.stop(hurry=lambda: True)
     assert driver.unfinished == 4
     assert driver._shared.total_steps() == 300
+    assert not engine.closed, "before all is saved"
+    driver.close()
     assert engine.closed
