@@ -17,7 +17,7 @@ from tests.cluster.hosts import TOKEN, TRAIN, Cluster, ClusterTraining, Hosts, S
 from tests.running import run, signal_process
 
 pytest.importorskip("ray")
-pytestmark = needs_hosts
+pytestmark = [needs_hosts, pytest.mark.torture]
 ENDLESS = ("--total-steps", "100000000")
 BAD_INPUT = 2
 
