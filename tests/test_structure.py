@@ -10,7 +10,7 @@ import breakout_a3c
 PACKAGE = Path(breakout_a3c.__file__).parent
 # Rooms in the order in which they may know each other; "" is the package's own folder. Files likewise.
 ORDER = {
-    "": ["errors", "called", "dependencies", "extensions", "config", "presets", "command_line", "launch"],
+    "": ["errors", "interrupts", "called", "dependencies", "extensions", "config", "presets", "command_line", "launch"],
     "processes": ["preload", "resources", "ends", "start", "pipes", "turns"],
     "games": [
         "names", "preprocessing", "state", "emulators", "atari", "preload", "gymnasium_game", "cartpole", "make",

@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from breakout_a3c.interrupts import interrupts_delayed
+
 SIDE = 84
 STACK = 4
 # Five rows of 210 become exactly two of 84, so that a band is shrunk as if it were a whole screen.
@@ -119,13 +121,17 @@ class FramePreprocessor:
 
 
 def compiled(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Compile a function at import, before processes are forked; it is kept on disk where that is possible."""
+    """Compile a function at import, before processes are forked; it is kept on disk where that is possible.
+
+    A Ctrl-C waits meanwhile: numba's compiler calls Python from C, where an exception is ignored.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        try:
-            return numba.njit(signature, cache=True, nogil=True)(function)
-        except RuntimeError:  # no folder for it that can be written
-            return numba.njit(signature, nogil=True)(function)
+        with interrupts_delayed():
+            try:
+                return numba.njit(signature, cache=True, nogil=True)(function)
+            except RuntimeError:  # no folder for it that can be written
+                return numba.njit(signature, nogil=True)(function)
 
     return decorate
 

@@ -3,11 +3,9 @@
 import itertools
 import math
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +16,7 @@ from types import TracebackType
 import imageio_ffmpeg
 
 from breakout_a3c.errors import UserError
+from breakout_a3c.interrupts import interrupts_delayed
 from breakout_a3c.playing.controls import Controls
 from breakout_a3c.playing.scene import PICTURE_HEIGHT, Picture, Scene, draw_scene, draw_screen
 
@@ -149,7 +148,7 @@ class Recorder:
         """Write one scene, unless the format takes fewer pictures a second."""
         if self._scenes % self._stride == 0:
             picture = self._draw(scene, self._target.max_height)
-            with interrupts_delayed(), recording_errors(self.path):
+            with interrupts_delayed(), recording_errors(self.path):  # else it would destroy the whole recording
                 if self._writer is None:
                     self._writer = open_writer(picture, self._temporary, self._target, self._frames_per_second)
                 self._writer.send(picture)
@@ -244,22 +243,6 @@ def unused_path(title: str) -> Path:
     stem = f"{title.replace(' ', '_')}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
     return next(path for name in names if not (path := Path(f"{name}.mp4")).exists())
-
-
-@contextmanager
-def interrupts_delayed() -> Iterator[None]:
-    """Delay a Ctrl-C until the block's end: within a picture it would destroy the whole recording."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt the main thread alone
-        return
-    delayed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: delayed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if delayed:
-        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

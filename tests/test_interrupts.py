@@ -1,0 +1,54 @@
+"""Ctrl-C is heard, a little later, where it would be lost or destroy something."""
+
+import signal
+import threading
+from typing import Any
+
+import numba
+import pytest
+
+from breakout_a3c.games.preprocessing import compiled
+from breakout_a3c.interrupts import interrupts_delayed
+
+
+def test_an_interrupt_is_heard_at_the_end_of_the_block() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    finished = []
+
+    def block() -> None:
+        with interrupts_delayed():
+            signal.raise_signal(signal.SIGINT)
+            finished.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    assert finished
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_needs_no_delay() -> None:
+    done = threading.Event()
+
+    def run() -> None:
+        with interrupts_delayed():
+            done.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done.is_set()
+
+
+def test_numba_does_not_swallow_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its compiler calls Python from C, where an exception is printed and ignored."""
+
+    def njit(*arguments: object, **options: object) -> Any:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            pytest.fail("it would have been ignored here")
+        return lambda function: function
+
+    monkeypatch.setattr(numba, "njit", njit)
+    with pytest.raises(KeyboardInterrupt):
+        compiled("i8(i8)")(abs)
