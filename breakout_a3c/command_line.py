@@ -17,6 +17,7 @@ from breakout_a3c.config import OTHER_GAMES, SETTINGS, TrainConfig, option_name
 from breakout_a3c.dependencies import dependency_trouble
 from breakout_a3c.errors import UserError
 from breakout_a3c.extensions import REGISTERED_FOR, load_extension
+from breakout_a3c.interrupts import interrupts_remembered
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of a disk, in a user's quota, in a file
 # torch reads both. Batch systems set them to the cores of a job, and each of 8 processes would have 8 threads; only the
@@ -61,7 +62,8 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a path may hold bytes that are no text
     code = 0
     try:
-        code = program() or 0
+        with interrupts_remembered():
+            code = program() or 0
     except UserError as error:
         print(f"{program_name()}: {error}", file=sys.stderr)
         code = EXIT_BAD_INPUT

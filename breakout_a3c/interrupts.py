@@ -4,6 +4,35 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+_heard: list[int] = []  # since they are remembered, or were taken
+
+
+@contextmanager
+def interrupts_remembered() -> Iterator[None]:
+    """Remember each Ctrl-C of the block beside raising it: some packages ignore all exceptions while they start."""
+    _heard.clear()
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # it is ignored, or somebody else's
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _heard.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def take_interrupts() -> list[int]:
+    """Return what was remembered since the last call: each Ctrl-C that has not ended the program."""
+    heard = _heard[:]
+    _heard.clear()
+    return heard
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Ctrl-C is heard, a little later, where it would be lost or destroy something."""
 
+import contextlib
 import signal
 import threading
 from typing import Any
@@ -8,7 +9,8 @@ import numba
 import pytest
 
 from breakout_a3c.games.preprocessing import compiled
-from breakout_a3c.interrupts import interrupts_delayed
+from breakout_a3c.interrupts import interrupts_delayed, interrupts_remembered, take_interrupts
+from breakout_a3c.processes.start import signals_collected
 
 
 def test_an_interrupt_is_heard_at_the_end_of_the_block() -> None:
@@ -52,3 +54,32 @@ def test_numba_does_not_swallow_an_interrupt(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(numba, "njit", njit)
     with pytest.raises(KeyboardInterrupt):
         compiled("i8(i8)")(abs)
+
+
+def test_an_interrupt_that_a_package_ignores_still_ends_a_training() -> None:
+    with interrupts_remembered():
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+        with signals_collected() as signals:
+            assert signals == [signal.SIGINT]
+        with signals_collected() as signals:
+            assert signals == [], "it counts once"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_of_an_earlier_program_does_not_count() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts_remembered():
+        signal.raise_signal(signal.SIGINT)
+    with interrupts_remembered():
+        assert take_interrupts() == []
+
+
+def test_an_interrupt_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts_remembered():
+            signal.raise_signal(signal.SIGINT)
+        assert take_interrupts() == []
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

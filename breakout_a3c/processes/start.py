@@ -24,6 +24,7 @@ from typing import Any
 
 from breakout_a3c.config import StartMethod
 from breakout_a3c.extensions import extension_files, load_extensions
+from breakout_a3c.interrupts import take_interrupts
 from breakout_a3c.processes.resources import folder_for_sockets, require_open_files
 
 Context = ForkServerContext | SpawnContext
@@ -155,7 +156,7 @@ def signals_blocked() -> Iterator[None]:
 @contextmanager
 def signals_collected() -> Iterator[list[int]]:
     """Collect the handled signals that come during the block in a list, but for those that are ignored, as by nohup."""
-    collected: list[int] = []
+    collected = take_interrupts()  # one that came before and did not end this program
     before = {number: signal.getsignal(number) for number in HANDLED_SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
