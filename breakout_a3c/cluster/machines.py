@@ -131,7 +131,7 @@ class ClusterSupervisor:
         play_states: Of the actor-learners that go on with their games, by their numbers in the whole run.
     """
 
-    consequence = "The training goes on with the other machines"
+    consequence = "The training goes on"
 
     def __init__(
         self,
