@@ -4,7 +4,6 @@ A shared machine that slows down slows all of them down; a ratio is taken betwee
 round.
 """
 
-import itertools
 import signal
 import statistics
 import time
@@ -33,6 +32,7 @@ class Contender:
     processes: list[psutil.Process]
     steps: Callable[[], int]
     attend: Callable[[], object] = lambda: None  # what their parent has to do while they run
+    close: Callable[[], object] = lambda: None  # what their parent has to do before they are killed
     rates: list[float] = field(default_factory=list)  # agent steps per second, one a slice
     cpu_use: list[float] = field(default_factory=list)  # cores
     memory_mb: float = 0.0
@@ -53,6 +53,15 @@ class Contender:
         self.cpu_use.append((self._cpu_seconds() - cpu) / elapsed)
         self.memory_mb = sum(process.memory_full_info().pss for process in self.processes) / 2**20
         self.signal(signal.SIGSTOP)
+
+    def end(self) -> None:
+        """End all processes."""
+        with suppress(psutil.NoSuchProcess):
+            self.signal(signal.SIGCONT)
+        self.close()
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def summary(self, reference: "Contender") -> dict[str, Any]:
         """Return the medians of the slices, and of their ratios to those of ``reference`` in the same rounds."""
@@ -105,6 +114,5 @@ def run_rounds(contenders: list[Contender], rounds: int, slice_seconds: float) -
                 contender.run_slice(slice_seconds)
                 print(f"round {number + 1}: {contender.name}: {contender.rates[-1]:,.0f} steps/s", flush=True)
     finally:
-        for process in itertools.chain.from_iterable(contender.processes for contender in contenders):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        for contender in contenders:
+            contender.end()

@@ -1,103 +1,170 @@
-"""What a cluster costs: the default training on one machine, plain and by ``--cluster local``, in turn.
+"""What a cluster costs: the default training on one machine, plain and by ``--cluster local``.
 
-Each round starts all of them anew: their speeds are of the same moments of a training. On one machine the exchange
-brings nothing: the parameter server and the driver take part of the two cores.
+Side by side in one run, in turn, in short slices; see common/contenders.py. On one machine an exchange brings nothing:
+the parameter server, Ray and the driver take part of its cores.
 """
 
+import os
 import statistics
-import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import psutil
 
-from benchmarks.common.emulators import emulator_speed
+from benchmarks.common.contenders import Contender, run_rounds, started, training
+from benchmarks.common.emulators import emulators, run_bare_emulator
 from benchmarks.common.machine import describe_machine
 from benchmarks.common.paths import RESULTS, from_root
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import command_line, make_parser
-from benchmarks.common.runs import Events, write_result
-from benchmarks.common.trainings import Training
+from benchmarks.common.runs import write_result
+from breakout_a3c.cluster.machines import ClusterSupervisor
+from breakout_a3c.cluster.options import LOCAL, ClusterOptions
+from breakout_a3c.cluster.ray_cluster import connect
 from breakout_a3c.presets import BREAKOUT
-from breakout_a3c.saving.agent import load_weights
+from breakout_a3c.processes.start import Context
+from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 
 OUTPUT = RESULTS / "cluster" / "cost.json"
-FIRST_MINUTE = 0.3  # of training, from which the speed is measured
 FLOAT_BYTES = 4
+SERVER, GROUP, IDLE = "ray::ParameterServer", "ray::GroupProcess", "ray::IDLE"
+# Stopped between its slices, Ray is not to take itself for dead.
+PATIENT = {
+    "RAY_health_check_timeout_ms": "100000",
+    "RAY_health_check_failure_threshold": "100",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+}
 
 
-def train(folder: Path, name: str, arguments: list[str], seed: int, minutes: float) -> Training:
-    """Train for some minutes; return the training."""
-    training = Training(folder, f"{name}-{seed}")
-    limits = ["--max-minutes", str(minutes), "--total-steps", "none", "--eval-minutes", "0", "--seed", str(seed)]
-    if training.start([*limits, *arguments]).wait():
-        raise RuntimeError(f"the training {training.run} failed")
-    return training
+class ClusterOfOne:
+    """A training by Ray on this machine.
+
+    Args:
+        context: Of the driver.
+        sync_seconds: Between two exchanges.
+
+    Attributes:
+        exchange_seconds: What each exchange took.
+        cpu_seconds: What each part has computed from ``begin`` to ``close``.
+    """
+
+    def __init__(self, context: Context, sync_seconds: float) -> None:
+        before = set(psutil.Process().children(recursive=True))
+        backend = connect(LOCAL, BREAKOUT.game.name)
+        backend.require_compatible(backend.machines())
+        shared = initial_parameters(TrainingPlan(BREAKOUT, "cluster", Path(), Path()))
+        options = ClusterOptions(sync_seconds=sync_seconds)
+        self._supervisor = ClusterSupervisor(backend, options, context, BREAKOUT, shared, {})
+        self._supervisor.start()
+        self.exchange_seconds: list[float] = []
+        while shared.total_steps() < 2000:
+            self.attend()
+            time.sleep(0.1)
+        self._parts = {
+            process: part_of(process)
+            for process in psutil.Process().children(recursive=True)
+            if process not in before and not title_of(process).startswith(IDLE)
+        }
+        self.cpu_seconds: dict[str, float] = {}
+        self._shared = shared
+
+    def contender(self, name: str) -> Contender:
+        """Return it as a contender."""
+        return Contender(name, list(self._parts), self._shared.total_steps, self.attend, self.close)
+
+    def attend(self) -> None:
+        """Be the driver, and note how long the last exchange took."""
+        self._supervisor.poll(0)
+        self.exchange_seconds += [each.exchange_seconds for each in self._supervisor.machines()]
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self.exchange_seconds.clear()
+        self._before = self._cpu_seconds()
+
+    def close(self) -> None:
+        """Note what it has computed, and end it."""
+        after = self._cpu_seconds()
+        self.cpu_seconds = {part: after[part] - self._before[part] for part in after}
+        self._supervisor.close()
+
+    def _cpu_seconds(self) -> dict[str, float]:
+        found = dict.fromkeys(self._parts.values(), 0.0)
+        for process, part in self._parts.items():
+            found[part] += sum(process.cpu_times()[:2])
+        return found
 
 
-def measure(training: Training, minutes: float) -> dict[str, float]:
-    """Return the speed of a training from its first to its last minutes, and what an exchange took."""
-    events = Events(training.curves)
-    times = events.series("time/minutes")
-    first, last = np.interp([FIRST_MINUTE, minutes - 0.05], times.values, times.steps)
-    found = {"steps_per_second": float(last - first) / (60 * (minutes - 0.05 - FIRST_MINUTE))}
-    tags = [tag for tag in events.tags() if tag.startswith("machines/exchange_seconds_")]
-    if tags:
-        seconds = events.series(tags[0]).values
-        found["exchange_milliseconds"] = 1000 * float(np.median(seconds[seconds > 0]))
-    return found
+def title_of(process: psutil.Process) -> str:
+    """Return a process's command."""
+    return " ".join(process.cmdline())
+
+
+def part_of(process: psutil.Process) -> str:
+    """Return which part of a cluster a process is."""
+    if title_of(process).startswith(SERVER):
+        return "parameter server"
+    if title_of(process).startswith(GROUP):
+        return "group"
+    return "actor-learners" if any(title_of(each).startswith(GROUP) for each in process.parents()) else "Ray"
+
+
+def measure(sync_seconds: float, rounds: int, slice_seconds: float) -> dict[str, Any]:
+    """Return what a cluster costs whose group exchanges so often."""
+    os.environ |= PATIENT
+    context = benchmark_context()
+    bare = emulators(context, "bare emulator", run_bare_emulator)
+    plain = training(context, "plain", BREAKOUT, None)
+    cluster = ClusterOfOne(context, sync_seconds)
+    one = started(cluster.contender(f"a cluster of one, every {sync_seconds:g} s"))
+    cluster.begin()
+    run_rounds([bare, plain, one], rounds, slice_seconds)
+    return {
+        "sync_seconds": sync_seconds,
+        "exchange_milliseconds": round(1000 * statistics.median(cluster.exchange_seconds), 1),
+        "share_of_cpu": {part: share(cluster.cpu_seconds, part) for part in cluster.cpu_seconds},
+        "cluster": one.summary(plain),
+        "plain": plain.summary(bare),
+        "bare": bare.summary(bare),
+    }
+
+
+def share(cpu_seconds: dict[str, float], part: str) -> float:
+    """Return the share of one part in what all have computed."""
+    return round(cpu_seconds[part] / sum(cpu_seconds.values()), 4)
 
 
 def main() -> None:
     """Run the rounds, print the table, save the result."""
     parser = make_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of each training [%(default)s]")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--slice-seconds", type=float, default=8.0)
     parser.add_argument("--sync-seconds", type=float, nargs="+", default=[0.25, 1.0])
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"[{from_root(OUTPUT)}]")
     options = parser.parse_args()
-    contenders: dict[str, list[str]] = {"plain": []} | {
-        f"cluster of one, every {seconds:g} s": ["--cluster", "local", "--sync-seconds", str(seconds)]
-        for seconds in options.sync_seconds
-    }
-    context = benchmark_context()
-    bare = emulator_speed(context)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(1, options.rounds + 1):
-            for place, (name, arguments) in enumerate(contenders.items()):
-                training = train(Path(folder), f"run-{place}", arguments, number, options.minutes)
-                found[name].append(measure(training, options.minutes))
-                print(f"round {number}: {name}: {found[name][-1]}", flush=True)
-        parameters = len(load_weights(training.snapshots()[-1]).parameters)
-    rows = [row(name, rounds, found["plain"]) for name, rounds in found.items()]
+    measured = partial(measure, rounds=options.rounds, slice_seconds=options.slice_seconds)
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:  # Ray starts once in a process
+        rows = list(pool.map(measured, options.sync_seconds))
+    parameters = initial_parameters(TrainingPlan(BREAKOUT, "", Path(), Path())).parameters.numel()
     result: dict[str, Any] = {
         "command": command_line(),
         "machine": describe_machine(),
         "network": BREAKOUT.network.name,
-        "emulator_steps_per_second": [round(bare), round(emulator_speed(context))],
-        "bytes_an_exchange": 2 * FLOAT_BYTES * parameters,
+        "bytes_each_way": FLOAT_BYTES * parameters,
         "rows": rows,
     }
     write_result(result, options.output)
-    print("\n| | steps/s | of plain | ms an exchange |\n|---|---|---|---|")
-    for each in rows:
+    print("\n| seconds between exchanges | steps/s | plain | share | ms an exchange |\n|---|---|---|---|---|")
+    for row in rows:
+        one, plain = row["cluster"], row["plain"]
         print(
-            f"| {each['name']} | {each['steps_per_second']:,} | {each['share']:.1%} | {each['exchange_milliseconds']} |"
+            f"| {row['sync_seconds']:g} | {one['steps_per_second']:,} | {plain['steps_per_second']:,} "
+            f"| {one['share_of_reference']:.1%} | {row['exchange_milliseconds']} |"
         )
-
-
-def row(name: str, rounds: list[dict[str, float]], plain: list[dict[str, float]]) -> dict[str, Any]:
-    """Return the medians of a contender's rounds, and of their ratios to the plain training of the same round."""
-    shares = [mine["steps_per_second"] / other["steps_per_second"] for mine, other in zip(rounds, plain, strict=True)]
-    milliseconds = [each["exchange_milliseconds"] for each in rounds if "exchange_milliseconds" in each]
-    return {
-        "name": name,
-        "steps_per_second": round(statistics.median(each["steps_per_second"] for each in rounds)),
-        "share": round(statistics.median(shares), 3),
-        "share_of_rounds": [round(share, 3) for share in shares],
-        "exchange_milliseconds": round(statistics.median(milliseconds), 1) if milliseconds else None,
-    }
 
 
 if __name__ == "__main__":
