@@ -15,8 +15,7 @@ from breakout_a3c.config import TrainConfig
 from breakout_a3c.launch import launch
 from breakout_a3c.learning.actor_learner import run_actor_learner
 from breakout_a3c.learning.shared_parameters import SharedParameters
-from breakout_a3c.training import trainer
-from breakout_a3c.training.supervisor import Supervisor
+from breakout_a3c.training import supervisor
 
 STEPS_THAT_WAIT = 1
 
@@ -39,7 +38,7 @@ def run_late_actor_learner(
 
 def main() -> None:
     """Train with such actor-learners."""
-    trainer.Supervisor = functools.partial(Supervisor, target=run_late_actor_learner)  # type: ignore[attr-defined]
+    supervisor.Supervisor = functools.partial(supervisor.Supervisor, target=run_late_actor_learner)  # type: ignore[misc]
     train.main()
 
 

@@ -35,11 +35,11 @@ def main() -> int:
     from ray.cluster_utils import Cluster
 
     with TemporaryDirectory(prefix="ray-", dir=folder_for_sockets(), ignore_cleanup_errors=True) as folder:
+        os.environ["RAY_TMPDIR"] = folder
         machine = {
             "num_cpus": 1,
             "object_store_memory": OBJECT_STORE_BYTES,
             "include_dashboard": False,
-            "temp_dir": folder,
         }
         cluster = Cluster()
         try:

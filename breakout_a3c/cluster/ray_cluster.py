@@ -3,15 +3,12 @@
 import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -22,10 +19,11 @@ from breakout_a3c.cluster.group_parameters import GroupStart
 from breakout_a3c.cluster.machines import Machine
 from breakout_a3c.cluster.options import LOCAL
 from breakout_a3c.cluster.parameter_server import Answer, Collected, GroupNews, ParameterServer
+from breakout_a3c.cluster.ray_folder import RayFolder
 from breakout_a3c.command_line import ONE_THREAD
 from breakout_a3c.errors import UserError
 from breakout_a3c.extensions import extension_files, load_extensions
-from breakout_a3c.processes.resources import folder_for_sockets, usable_cores
+from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun
@@ -77,7 +75,7 @@ def connect_to_local(game: str) -> "RayCluster":
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
     import ray
 
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=folder_for_sockets()))
+    folder = RayFolder()
     try:
         ray.init(
             address="local",
@@ -86,10 +84,10 @@ def connect_to_local(game: str) -> "RayCluster":
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _temp_dir=str(folder),
+            _temp_dir=str(folder.path),
         )
     except Exception as error:  # its kinds are many, and not documented
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise UserError(f"Ray does not start ({one_line(error)}): train without --cluster, or mend that.") from error
     return RayCluster(ray, game, folder)
 
@@ -179,7 +177,7 @@ class RayCluster:
         folder: Of Ray's files, which goes with it; None where others use it, too.
     """
 
-    def __init__(self, ray: Any, game: str, folder: Path | None = None) -> None:
+    def __init__(self, ray: Any, game: str, folder: RayFolder | None = None) -> None:
         self._ray = ray
         self._game = game
         self._folder = folder
@@ -347,7 +345,7 @@ class RayCluster:
         with suppress(Exception):  # whatever state a cluster is in, the training is saved
             self._ray.shutdown()
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
 
 def unique_name(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
