@@ -35,7 +35,7 @@ ORDER = {
     ],
     "cluster": [
         "options", "compatibility", "exchange", "parameter_server", "group_parameters", "group", "machines",
-        "ray_folder", "ray_cluster",
+        "ray_folder", "head_calls", "ray_cluster",
     ],
     "library": ["registration", "inspection", "translation", "agents", "environments", "trainings"],
     "commands": ["train", "play", "games", "curves", "publish", "export"],

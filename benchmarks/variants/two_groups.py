@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from secrets import token_hex
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from breakout_a3c.commands import train
 from breakout_a3c.launch import launch
 from breakout_a3c.processes.resources import folder_for_sockets
@@ -21,12 +23,13 @@ OBJECT_STORE_BYTES = 256 * 2**20
 @contextmanager
 def only_on(core: int) -> Iterator[None]:
     """Let what is started in the block run on one core alone."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    process = psutil.Process()
+    before = process.cpu_affinity()
+    process.cpu_affinity([core])
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        process.cpu_affinity(before)
 
 
 def main() -> int:
@@ -43,7 +46,7 @@ def main() -> int:
         }
         cluster = Cluster()
         try:
-            for core in sorted(os.sched_getaffinity(0))[:GROUPS]:
+            for core in psutil.Process().cpu_affinity()[:GROUPS]:
                 with only_on(core):
                     cluster.add_node(**machine)
             sys.argv += ["--cluster", cluster.address]

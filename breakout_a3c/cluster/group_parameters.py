@@ -46,7 +46,7 @@ class GroupParameters(SharedParameters):
         self._elsewhere = torch.tensor(counts, dtype=torch.int64).share_memory_()
         self._paused = torch.zeros(1, dtype=torch.uint8).share_memory_()
         self._before = 0  # updates in the optimizer's averages when this group began
-        self._began[0] = time.monotonic() - minutes * 60
+        self.set_minutes(minutes)
 
     @classmethod
     def of_start(cls, start: GroupStart) -> Self:

@@ -51,7 +51,11 @@ class Backend(Protocol):
     """The engine that runs the parameter server and the groups."""
 
     def machines(self) -> list[Machine]:
-        """Return the machines that are there."""
+        """Return the machines that are there.
+
+        Raises:
+            ActorLearnersCannotRun: If that cannot be told any more.
+        """
 
     def incompatibility(self, machine: Machine) -> str | None:
         """Return why a machine cannot train, as a sentence; empty if it can, None until that is known."""
@@ -90,6 +94,7 @@ class RunningGroup:
     learners: int
     began: float  # on the driver's clock
     newest: GroupNews | None = None
+    heard_at: float = math.nan  # on the driver's clock
     staleness: float = math.nan
     steps: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=SPEED_NEWS))  # (seconds, steps so far)
 
@@ -105,7 +110,7 @@ class RunningGroup:
 
     def take(self, news: GroupNews) -> None:
         """Note what the group tells."""
-        self.newest = news
+        self.newest, self.heard_at = news, time.monotonic()
         self.steps.append((news.seconds, news.done.steps))
         updates = sum(report.updates for report in news.reports)
         late = [(report.measures.staleness or 0.0) * report.updates for report in news.reports]
@@ -113,10 +118,20 @@ class RunningGroup:
 
     def status(self) -> MachineStatus:
         """Return how it does."""
+        since = self.heard_at if self.newest else self.began
         seconds = self.steps[-1][0] - self.steps[0][0] if self.steps else 0.0
         speed = (self.steps[-1][1] - self.steps[0][1]) / seconds if seconds else 0.0
         exchange_seconds = self.newest.exchange_seconds if self.newest else 0.0
-        return MachineStatus(self.machine.name, self.learners, self.alive, speed, self.staleness, exchange_seconds)
+        return MachineStatus(
+            name=self.machine.name,
+            learners=self.learners,
+            learners_alive=self.alive,
+            steps_per_second=speed,
+            staleness=self.staleness,
+            exchange_seconds=exchange_seconds,
+            starting=self.newest is None,
+            silent_seconds=time.monotonic() - since,
+        )
 
 
 class ClusterSupervisor:
@@ -157,6 +172,7 @@ class ClusterSupervisor:
         self._reports: list[LearnerReport] = []
         self._collect_due, self._look_due = Clock(COLLECT_SECONDS), Clock(LOOK_SECONDS)
         self._somebody_at = time.monotonic()
+        self._minutes: float | None = shared.minutes()  # until anything is learned
         self._over_at: float | None = None
         self.error = ""
         self.unfinished = 0
@@ -201,9 +217,12 @@ class ClusterSupervisor:
         """Wait up to ``timeout`` seconds for reports; start groups on machines that came, or came back.
 
         Raises:
-            ActorLearnersCannotRun: If no machine has trained for a minute.
+            ActorLearnersCannotRun: If no machine has trained for a minute, or the engine itself is lost.
         """
+        if self._groups:
+            self._somebody_at = time.monotonic()
         ended = self._backend.ended(timeout)
+        self._hold_minutes()
         if ended or self._collect_due.due():
             self._collect()
         for name, failure in ended.items():
@@ -218,14 +237,18 @@ class ClusterSupervisor:
         reports, self._reports = self._reports, []
         return reports
 
+    def _hold_minutes(self) -> None:
+        """Count no minutes of training before the first group learns: its machine or its cores may come late."""
+        if self._minutes is not None:
+            self._shared.set_minutes(self._minutes)
+            if any(group.alive for group in self._groups.values()):
+                self._minutes = None
+
     def _require_somebody(self) -> None:
         """Raise ActorLearnersCannotRun if no machine has trained for a minute."""
-        if any(group.newest for group in self._groups.values()):
-            self._somebody_at = time.monotonic()
-        elif not self._groups and time.monotonic() >= self._somebody_at + NOBODY_SECONDS:
+        if not self._groups and time.monotonic() >= self._somebody_at + NOBODY_SECONDS:
             raise ActorLearnersCannotRun(
-                f"{self._last_failure}\n"
-                f"No machine has trained for {NOBODY_SECONDS:.0f} s: the training was stopped and saved."
+                f"{self._last_failure}\nNo machine has trained for {NOBODY_SECONDS:.0f} s: the training was stopped."
             )
 
     def _drop_those_that_do_not_begin(self) -> None:
@@ -296,6 +319,8 @@ class ClusterSupervisor:
             self._count_failure(group.machine, failure, trained=bool(group.steps and group.steps[-1][1]))
 
     def _count_failure(self, machine: Machine, failure: str, *, trained: bool) -> None:
+        if not (trained or self._is_over() or machine in self._backend.machines()):
+            return  # it was lost before, which was told then
         failures = 0 if trained else self._failures.get(machine.id, 0) + 1
         self._failures[machine.id] = failures
         left_out = "; it is left out" if failures >= MAX_FAILURES else ""

@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import breakout_a3c
 from breakout_a3c.cluster.compatibility import MachineVersions, incompatibility, versions_here
 from breakout_a3c.cluster.exchange import Difference, GlobalState
 from breakout_a3c.cluster.group import Group, LinkBroken
 from breakout_a3c.cluster.group_parameters import GroupStart
+from breakout_a3c.cluster.head_calls import HeadCalls, Look
 from breakout_a3c.cluster.machines import Machine
 from breakout_a3c.cluster.options import LOCAL
 from breakout_a3c.cluster.parameter_server import Answer, Collected, GroupNews, ParameterServer
@@ -24,11 +27,19 @@ from breakout_a3c.command_line import ONE_THREAD
 from breakout_a3c.errors import UserError
 from breakout_a3c.extensions import extension_files, load_extensions
 from breakout_a3c.processes.resources import usable_cores
+from breakout_a3c.processes.start import remove_folder_for_sockets
 from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun
 
 ANSWER_SECONDS = 30.0  # after which a message is sent again
+LOOK_SECONDS = 1.0  # that the driver waits for the machines at a time
+HEAD_SECONDS = 15.0  # without an answer, until Ray's head is taken for lost; after 60 s Ray ends the program itself
+HEAD_IS_LOST = (
+    "Ray's head does not answer any more (gcs_server, where ray start --head was typed): the training was stopped. "
+    "Start Ray again on all machines, and go on with --resume."
+)
+CLOSE_SECONDS = 5.0  # that Ray's head may take to end the groups
 COLLECT_SECONDS = 1.0  # that the driver waits for the parameter server at a time
 BEGIN_SECONDS = 60.0  # that the parameter server may take to start
 VERSIONS_SECONDS = 60.0  # that the machines may take to tell their versions
@@ -56,11 +67,11 @@ def connect(address: str, game: str) -> "RayCluster":
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # its kinds are many, and not documented
         raise UserError(
-            f"no Ray cluster can be used at {address} ({one_line(error)}): type ray start --address=HOST:PORT on this "
-            f"machine first, with the cluster's RAY_AUTH_TOKEN, or give --cluster local."
+            f"no Ray cluster can be used at {address} ({one_line(error)}): type ray start on this machine first, and "
+            f"set the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in this shell, too; or give --cluster local."
         ) from error
     return RayCluster(ray, game)
 
@@ -83,7 +94,7 @@ def connect_to_local(game: str) -> "RayCluster":
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
-            logging_level=logging.ERROR,
+            logging_level=logging.CRITICAL,
             _temp_dir=str(folder.path),
         )
     except Exception as error:  # its kinds are many, and not documented
@@ -165,7 +176,10 @@ class GroupProcess:
             context = training_context(start.config)
         except UserError as error:
             return str(error)
-        return Group(start, context, RayLink(ray, server)).run()
+        try:
+            return Group(start, context, RayLink(ray, server)).run()
+        finally:
+            remove_folder_for_sockets()
 
 
 class RayCluster:
@@ -189,14 +203,24 @@ class RayCluster:
         self._asked: Counter[str] = Counter()
         self._incompatibilities: dict[str, str] = {}
         self._collecting: Any = None  # the promise of what the parameter server has
+        self._head = HeadCalls()
+        self._look = Look(self._head, self._machines_now, self._machines_now())
 
     def machines(self) -> list[Machine]:
-        """Return the machines that are there, this one first; none while that cannot be told."""
-        try:
-            here = self._ray.get_runtime_context().get_node_id()
-            nodes = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        except self._ray.exceptions.RayError:
-            return []
+        """Return the machines that are there, this one first; those of before while that cannot be told.
+
+        Raises:
+            ActorLearnersCannotRun: If the cluster's head has not answered for a while.
+        """
+        with suppress(self._ray.exceptions.RayError):
+            if self._look.look(LOOK_SECONDS) >= HEAD_SECONDS:
+                raise ActorLearnersCannotRun(HEAD_IS_LOST)
+        machines: list[Machine] = self._look.seen
+        return machines
+
+    def _machines_now(self) -> list[Machine]:
+        here = self._ray.get_runtime_context().get_node_id()
+        nodes = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         nodes.sort(key=lambda node: (node["NodeID"] != here, node["NodeManagerAddress"], node["NodeID"]))
         names = [unique_name(node, nodes) for node in nodes]
         return [
@@ -236,8 +260,10 @@ class RayCluster:
                 return None
             found = f"{machine.name} does not tell its versions ({one_line(error)}): look at it."
         else:
+            here = Path(breakout_a3c.__file__).parents[1]
             found = (
-                f"{machine.name} cannot import breakout_a3c ({answer}): install it there."
+                f"{machine.name} cannot import breakout_a3c ({answer}): install it there with pip, or clone it "
+                f"into the folder that it has here, {here}."
                 if isinstance(answer, str)
                 else incompatibility(machine.name, answer, self._here)
             )
@@ -321,8 +347,8 @@ class RayCluster:
                 found[name] = self._ray.get(promise)
             except self._ray.exceptions.RayTaskError as error:
                 found[name] = str(error)
-            except self._ray.exceptions.RayError as error:
-                found[name] = f"it was lost ({type(error).__name__})"
+            except self._ray.exceptions.RayError:
+                found[name] = "it was lost"
             self._kill(actor)
         return found
 
@@ -334,16 +360,16 @@ class RayCluster:
                 self._kill(actor)
 
     def _kill(self, actor: Any) -> None:
-        with suppress(self._ray.exceptions.RayError):
-            self._ray.kill(actor)
+        self._head.begin(lambda: self._ray.kill(actor))
 
     def close(self) -> None:
         """End what is left, and leave the cluster."""
         for _, actor in self._groups.values():
             self._kill(actor)
         self._groups.clear()
-        with suppress(Exception):  # whatever state a cluster is in, the training is saved
-            self._ray.shutdown()
+        if self._head.done_within(CLOSE_SECONDS):  # otherwise Ray itself would wait for its head
+            with suppress(Exception):  # whatever state a cluster is in, the training is saved
+                self._ray.shutdown()
         if self._folder:
             self._folder.remove()
 

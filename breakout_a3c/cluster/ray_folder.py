@@ -10,6 +10,7 @@ from breakout_a3c.processes.resources import folder_for_sockets
 
 PREFIX = "ray-"
 LOCK = "in-use"
+SOCKET_PATH = "ray-12345678/session_2026-11-30_12-34-56_123456_1234567/sockets/plasma_store"  # as Ray makes them
 
 
 class RayFolder:
@@ -21,7 +22,7 @@ class RayFolder:
     """
 
     def __init__(self) -> None:
-        parent = Path(folder_for_sockets())
+        parent = Path(folder_for_sockets(SOCKET_PATH))
         remove_left(parent)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         unlocked = self.path / f"{LOCK}.new"

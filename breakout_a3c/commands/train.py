@@ -27,7 +27,7 @@ from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.model_names import model_path
 from breakout_a3c.saving.retired_settings import RENAMED
-from breakout_a3c.saving.run_names import all_checkpoints, require_run_name, take_name
+from breakout_a3c.saving.run_names import all_checkpoints, free_name_on_failure, require_run_name, take_name
 from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 
@@ -263,7 +263,7 @@ def cluster_options(options: argparse.Namespace) -> str:
     return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in given.items() if value is not None)
 
 
-def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise":
+def on_machines(plan: "TrainingPlan", options: argparse.Namespace) -> "Supervise":
     """Return what starts, watches and stops the actor-learners of a cluster.
 
     Raises:
@@ -273,12 +273,13 @@ def on_machines(config: TrainConfig, options: argparse.Namespace) -> "Supervise"
     from breakout_a3c.cluster.options import ClusterOptions
     from breakout_a3c.cluster.ray_cluster import connect
 
-    cluster = connect(options.cluster, config.game.name)
-    try:
-        cluster.require_compatible(cluster.machines()[: options.machines])
-    except BaseException:  # Ctrl-C, too
-        cluster.close()
-        raise
+    with free_name_on_failure(plan.run, plan.checkpoints, plan.runs):
+        cluster = connect(options.cluster, plan.config.game.name)
+        try:
+            cluster.require_compatible(cluster.machines()[: options.machines])
+        except BaseException:  # Ctrl-C, too
+            cluster.close()
+            raise
     return cluster_supervisor(cluster, ClusterOptions(options.machines, options.sync_seconds or SYNC_SECONDS))
 
 
@@ -311,7 +312,7 @@ def main() -> int:
     from breakout_a3c.training.trainer import Trainer
 
     plan = replace(plan, wandb=options.wandb, address=address, cluster=cluster_options(options))
-    supervise = on_machines(plan.config, options) if options.cluster else Supervisor
+    supervise = on_machines(plan, options) if options.cluster else Supervisor
     code = Trainer(plan, context, supervise=supervise).run()
     gc.freeze()  # or Python's last collection would look at all of torch, for a second after Ctrl-C
     return code

@@ -54,6 +54,10 @@ class SharedParameters:
     def restore_counts(self, steps: int, updates: int, games: int, minutes: float) -> None:
         """Go on with the counters of a checkpoint."""
         self.set_counts(steps, updates, games)
+        self.set_minutes(minutes)
+
+    def set_minutes(self, minutes: float) -> None:
+        """Go on from so many minutes of training."""
         self._began[0] = time.monotonic() - minutes * 60
 
     def set_counts(self, steps: int, updates: int, games: int) -> None:

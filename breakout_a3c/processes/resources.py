@@ -151,34 +151,37 @@ def limits_of_open_files() -> tuple[int, int]:
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
-def folder_for_sockets() -> str:
-    """Return a folder for multiprocessing's sockets: the temporary one unless it takes none.
+def folder_for_sockets(path: str = SOCKET_PATH) -> str:
+    """Return a folder for sockets: the temporary one unless it takes none.
 
     Its path may be too long (107 bytes for a socket's), and a network's file system may refuse sockets. Linux has
     sockets without a path, but any user may connect to those (CVE-2022-42919).
+
+    Args:
+        path: Of a socket in it, as long as the longest that is to be made; multiprocessing's unless told otherwise.
 
     Raises:
         UserError: If no folder takes a socket.
     """
     with suppress(FileNotFoundError):  # no folder for temporary files at all
-        if takes_sockets(tempfile.gettempdir()):
+        if takes_sockets(tempfile.gettempdir(), path):
             return tempfile.gettempdir()
     for folder in filter(None, OTHER_FOLDERS):
-        if takes_sockets(folder):
+        if takes_sockets(folder, path):
             return folder
     raise UserError("there is no folder for temporary files: set TMPDIR to one that can be written, with a short path.")
 
 
-def takes_sockets(folder: str) -> bool:
-    """Return whether a socket can be made in ``folder``, with a path as long as multiprocessing's."""
-    directory, name = SOCKET_PATH.split("/")
+def takes_sockets(folder: str, path: str) -> bool:
+    """Return whether a socket can be made in ``folder``, at a path as long as ``path``."""
+    directory, name = path.split("/", 1)
     prefix = directory.removesuffix("12345678")
     try:
         with (
             tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as private,
             socket.socket(socket.AF_UNIX) as probe,
         ):
-            probe.bind(f"{private}/{name}")
+            probe.bind(f"{private}/{name.replace('/', '-')}")
     except OSError:
         return False
     return True

@@ -91,6 +91,11 @@ def choose_folder_for_sockets() -> None:
         tempfile.tempdir = before
 
 
+def remove_folder_for_sockets() -> None:
+    """Remove what ``choose_folder_for_sockets`` made, in a process that will be killed when it has done its work."""
+    shutil.rmtree(util.get_temp_dir(), ignore_errors=True)
+
+
 def run_child(sockets: str | None, extensions: Sequence[str], target: Callable[..., None], *args: Any) -> None:
     """Set up a child process and run ``target(*args)`` in it.
 

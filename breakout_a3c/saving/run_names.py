@@ -1,8 +1,8 @@
 """Names of runs: which of them are taken, and which checkpoints a name has."""
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from breakout_a3c.errors import UserError
@@ -36,6 +36,18 @@ def take_name(name: str, checkpoints: Path, runs: Path) -> str:
         with suppress(OSError):
             (checkpoints / unique).rmdir()
     raise UserError(f"there are {MAX_SAME_NAMES} runs called {name}: choose another name with --run.")
+
+
+@contextmanager
+def free_name_on_failure(name: str, checkpoints: Path, runs: Path) -> Iterator[None]:
+    """Remove what ``take_name`` has made, if the block fails before anything is in it."""
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        for folder in (checkpoints / name, runs / name):
+            with suppress(OSError):  # it is not there, or something is in it
+                folder.rmdir()
+        raise
 
 
 def make_new(folder: Path, option: str) -> bool:

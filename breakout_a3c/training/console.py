@@ -15,6 +15,7 @@ from rich.table import Table
 from breakout_a3c.training.status import MachineStatus, TrainingStatus
 
 PLAIN_SECONDS = 30.0
+SILENT_SECONDS = 3.0  # after which a machine's last figures are not shown any more
 
 
 class LastingOutput:
@@ -103,7 +104,7 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         f"{status.progress:.1%}",
         time_left(status),
     )
-    trouble = f", {status.learners_replaced} replaced" if status.learners_replaced else ""
+    trouble = f", {status.learners_replaced} {what_happened(status)}" if status.learners_replaced else ""
     evaluation = "-" if status.evaluation is None else number(status.evaluation)
     rows = [
         ("agent steps", f"{status.steps:,}", "score, last 100", number(status.mean_return)),
@@ -115,20 +116,28 @@ def live_table(run: str, status: TrainingStatus) -> Table:
     ]
     if status.updates_not_finite:
         rows.append(("not finite", f"{status.updates_not_finite} updates", "", ""))
-    rows += [
-        (machine.name, f"{machine.steps_per_second:,.0f} steps/s", *machine_cells(machine))
-        for machine in status.machines
-    ]
+    rows += [(machine.name, *machine_cells(machine)) for machine in status.machines]
     for row in rows:
         table.add_row(*row)
     return table
 
 
-def machine_cells(machine: MachineStatus) -> tuple[str, str]:
-    """Return how many actor-learners of a machine live, and how late its gradients are."""
+def what_happened(status: TrainingStatus) -> str:
+    """Return what became of actor-learners that died: on a cluster their machine may be gone, too."""
+    return "lost" if status.machines else "replaced"
+
+
+def machine_cells(machine: MachineStatus) -> tuple[str, str, str]:
+    """Return how fast a machine is, how many of its actor-learners live, and how late their gradients are."""
+    alive = f"{machine.learners_alive}/{machine.learners} alive"
+    if machine.starting:
+        return "starting", alive, f"for {machine.silent_seconds:.0f} s"
+    if machine.silent_seconds >= SILENT_SECONDS:
+        return "silent", alive, f"for {machine.silent_seconds:.0f} s"
     return (
-        f"{machine.learners_alive}/{machine.learners} alive",
-        f"{number(machine.staleness)} late, {machine.exchange_seconds * 1000:.0f} ms",
+        f"{machine.steps_per_second:,.0f} steps/s",
+        alive,
+        f"{number(machine.staleness, 0)} updates late",
     )
 
 
@@ -148,11 +157,11 @@ def plain_line(status: TrainingStatus) -> str:
         f"checkpoint {status.minutes_since_checkpoint:.1f} min ago",
     ]
     if status.learners_replaced:
-        parts.append(f"{status.learners_replaced} replaced")
+        parts.append(f"{status.learners_replaced} {what_happened(status)}")
     if status.updates_not_finite:
         parts.append(f"{status.updates_not_finite} updates not finite")
     parts += [
-        f"{machine.name}: {machine.steps_per_second:,.0f} steps/s, {', '.join(machine_cells(machine))}"
+        f"{machine.name}: {', '.join(machine_cells(machine))}, {machine.exchange_seconds * 1000:.0f} ms an exchange"
         for machine in status.machines
     ]
     return "  ".join(parts)

@@ -14,6 +14,8 @@ class MachineStatus:
     steps_per_second: float
     staleness: float  # updates of others between a pull and its push, in the mean; nan until it is known
     exchange_seconds: float  # that the last exchange took
+    starting: bool = False  # nothing has been heard of it yet
+    silent_seconds: float = 0.0  # since anything was heard of it
 
 
 @dataclass(frozen=True, slots=True)

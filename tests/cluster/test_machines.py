@@ -16,6 +16,7 @@ from breakout_a3c.cluster.parameter_server import OFFER_SECONDS, Collected, Grou
 from breakout_a3c.learning.reports import LearnerReport, UpdateMeasures
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.training.clocks import Clock
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun
 from tests.starting import training_context
 
@@ -181,10 +182,72 @@ def test_a_group_whose_cores_are_taken_is_given_up(monkeypatch: pytest.MonkeyPat
     engine = Engine("a")
     driver = supervisor(engine)
     driver.start()
-    engine.there = []
     driver.poll(0)
     assert len(engine.dropped) == 1
     assert "a: it has not begun within 0 s: perhaps others have its cores" in driver.error
+
+
+def test_a_cluster_whose_cores_are_taken_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines_module, "START_SECONDS", 0.0)
+    monkeypatch.setattr(machines_module, "LOOK_SECONDS", 100.0)
+    engine = Engine("a")
+    driver = supervisor(engine)
+    driver.start()
+    driver._somebody_at = 0.0  # long ago: until now a group has waited for its cores
+    driver.poll(0)
+    assert (len(engine.dropped), driver.machines()) == (1, [])
+    monkeypatch.setattr(driver, "_look_due", Clock(0.0))
+    driver.poll(0)
+    driver.poll(0)
+    assert len(engine.dropped) == 2, "it was started again"
+
+
+def test_no_minutes_count_before_the_first_group_learns() -> None:
+    engine = Engine("a")
+    driver = supervisor(engine)
+    driver._shared.set_minutes(7.0)
+    driver._minutes = 7.0
+    driver.start()
+    driver._shared.set_minutes(9.0)  # two minutes go by
+    driver.poll(0)
+    assert driver._shared.minutes() == pytest.approx(7.0, abs=0.1)
+    engine.learn("a", 1, 300)
+    driver.poll(0)
+    driver.poll(0)
+    driver._shared.set_minutes(9.0)
+    driver.poll(0)
+    assert driver._shared.minutes() == pytest.approx(9.0, abs=0.1)
+
+
+def test_a_group_that_is_not_heard_of_says_so() -> None:
+    engine = Engine("a")
+    driver = supervisor(engine)
+    driver.start()
+    (group,) = driver._groups.values()
+    group.began -= 5
+    (status,) = driver.machines()
+    assert (status.starting, round(status.silent_seconds)) == (True, 5)
+    engine.learn("a", 1, 300)
+    driver.poll(0)
+    group.heard_at -= 7
+    (status,) = driver.machines()
+    assert (status.starting, round(status.silent_seconds)) == (False, 7)
+
+
+def test_a_machine_that_is_gone_is_told_of_once() -> None:
+    engine = Engine("a", "b")
+    driver = supervisor(engine)
+    driver.start()
+    engine.learn("a", 1, 300)
+    driver.poll(0)
+    engine.end("a", "it was lost")
+    driver.poll(0)
+    assert driver.error == "a: it was lost"
+    assert "a" in engine.starts, "Ray has not noticed yet"
+    engine.there = [Machine("b", "b", 2)]
+    engine.end("a", "it was lost")
+    driver.poll(0)
+    assert driver.error == "a: it was lost"
 
 
 def test_a_group_that_is_not_heard_of_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

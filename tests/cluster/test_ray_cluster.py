@@ -1,7 +1,10 @@
 """Trainings on a Ray cluster of this machine alone, as a user types them."""
 
+import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,8 +30,9 @@ def test_without_ray_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 def test_no_cluster_is_a_sentence(tmp_path: Path) -> None:
     done = run([*TRAIN, "--cluster", "auto"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert re.search(r"no Ray cluster can be used at auto .*: type ray start --address=HOST:PORT", done.stderr)
+    assert re.search(r"no Ray cluster can be used at auto .*: type ray start on this machine first", done.stderr)
     assert "Traceback" not in done.stderr
+    assert [list((tmp_path / name).iterdir()) for name in ("checkpoints", "runs")] == [[], []], "the name is free"
 
 
 def test_options_of_a_cluster_need_one(tmp_path: Path) -> None:
@@ -39,9 +43,10 @@ def test_options_of_a_cluster_need_one(tmp_path: Path) -> None:
 def test_a_training_on_this_machine_alone_goes_on_without_a_cluster(tmp_path: Path) -> None:
     """And everything listens on loopback."""
     command = [*TRAIN, "--cluster", "local", "--total-steps", "40000", "--run", "run"]
-    program = Program(
-        command, cwd=tmp_path, stdout=(tmp_path / "log").open("w"), stderr=(tmp_path / "errors").open("w")
-    )
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))  # a short path, as Ray's sockets need it
+    with (tmp_path / "log").open("w") as output, (tmp_path / "errors").open("w") as errors:
+        environment = os.environ | {"TMPDIR": str(temporary)}
+        program = Program(command, cwd=tmp_path, env=environment, stdout=output, stderr=errors)
     listening: set[str] = set()
     while program.poll() is None:
         listening |= addresses(program)
@@ -53,6 +58,9 @@ def test_a_training_on_this_machine_alone_goes_on_without_a_cluster(tmp_path: Pa
     assert "Done after 40," in log
     assert "--cluster local --total-steps 80000" in log
     assert "Traceback" not in (tmp_path / "errors").read_text()
+    left = {path.name for path in temporary.iterdir()} - {"ray"}  # Ray's note of where it listens
+    assert not left
+    shutil.rmtree(temporary)
     checkpoint = load_checkpoint(tmp_path / "checkpoints/latest.pt")
     assert checkpoint.steps >= 40_000
     assert checkpoint.square_average.abs().max() > 0

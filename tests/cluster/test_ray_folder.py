@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.running import Program
 CODE = """
 import sys, time
 from breakout_a3c.cluster import ray_folder
-ray_folder.folder_for_sockets = lambda: sys.argv[1]
+ray_folder.folder_for_sockets = lambda path: sys.argv[1]
 folder = ray_folder.RayFolder()
 print(folder.path, flush=True)
 time.sleep(100)
@@ -22,7 +23,7 @@ time.sleep(100)
 
 @pytest.fixture
 def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(ray_folder, "folder_for_sockets", lambda: str(tmp_path))
+    monkeypatch.setattr(ray_folder, "folder_for_sockets", lambda path: str(tmp_path))
     return tmp_path
 
 
@@ -54,3 +55,14 @@ def test_the_folders_of_others_stay(parent: Path) -> None:
     RayFolder().remove()
     assert sorted(parent.iterdir()) == sorted([mine.path, other])
     mine.remove()
+
+
+def test_where_the_temporary_folders_path_is_long_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder = RayFolder()
+    assert long not in folder.path.parents
+    folder.remove()

@@ -8,7 +8,13 @@ import pytest
 
 from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import checked_archive
-from breakout_a3c.saving.run_names import all_checkpoints, numbered_checkpoints, require_run_name, take_name
+from breakout_a3c.saving.run_names import (
+    all_checkpoints,
+    free_name_on_failure,
+    numbered_checkpoints,
+    require_run_name,
+    take_name,
+)
 
 
 def test_runs_that_start_at_once_have_names_of_their_own(tmp_path: Path) -> None:
@@ -24,6 +30,19 @@ def test_a_name_is_free_in_both_folders(tmp_path: Path) -> None:
     (runs / "run").mkdir(parents=True)
     assert take_name("run", checkpoints, runs) == "run-2"
     assert [path.name for path in checkpoints.iterdir()] == ["run-2"], "nothing of the name that was taken"
+
+
+def test_a_run_that_does_not_begin_leaves_no_folder(tmp_path: Path) -> None:
+    checkpoints, runs = tmp_path / "checkpoints", tmp_path / "runs"
+    for _ in range(2):
+        name = take_name("run", checkpoints, runs)
+        with pytest.raises(UserError), free_name_on_failure(name, checkpoints, runs):
+            raise UserError("no cluster")
+    assert (name, list(checkpoints.iterdir()), list(runs.iterdir())) == ("run", [], [])
+    (checkpoints / take_name("run", checkpoints, runs) / "latest.pt").touch()
+    with pytest.raises(UserError), free_name_on_failure("run", checkpoints, runs):
+        raise UserError("no cluster")
+    assert (checkpoints / "run" / "latest.pt").exists()
 
 
 def test_checkpoints_and_curves_may_lie_in_one_folder(tmp_path: Path) -> None:

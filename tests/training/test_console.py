@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from breakout_a3c.training.console import live_table, number, plain_line
-from breakout_a3c.training.status import TrainingStatus
+from breakout_a3c.training.status import MachineStatus, TrainingStatus
 
 STATUS = TrainingStatus(
     progress=0.418,
@@ -52,6 +52,31 @@ def test_the_table_shows_everything(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
     labels = ("score, last 100", "last evaluation", "last checkpoint", "actor-learners")
     assert all(label in shown for label in labels), "no label is broken over two lines"
+
+
+MACHINE = MachineStatus("192.168.100.102", 16, 15, 25_512.4, 12.34, 0.0511)
+
+
+@pytest.mark.parametrize(
+    ("machine", "texts"),
+    [
+        (MACHINE, ["25,512 steps/s", "15/16 alive", "12 updates late"]),
+        (replace(MACHINE, silent_seconds=6.2), ["silent", "15/16 alive", "for 6 s"]),
+        (
+            replace(MACHINE, learners_alive=0, starting=True, silent_seconds=14.0),
+            ["starting", "0/16 alive", "for 14 s"],
+        ),
+    ],
+)
+def test_a_machine_of_a_cluster_has_a_row(machine: MachineStatus, texts: list[str]) -> None:
+    status = replace(STATUS, machines=[machine], learners_replaced=3)
+    shown = rendered(status, 80)
+    (row,) = (line for line in shown.splitlines() if machine.name in line)
+    assert [text in row for text in texts] == [True] * 3, shown
+    assert "3 lost" in shown
+    line = plain_line(status)
+    assert f"{machine.name}: {', '.join(texts)}, 51 ms an exchange" in line
+    assert "3 lost" in line
 
 
 def test_the_line_shows_everything() -> None:
