@@ -45,11 +45,13 @@ class Look:
     Args:
         calls: Makes the calls.
         call: Returns what is seen.
-        seen: What was seen last.
+
+    Attributes:
+        seen: What was seen last; None before.
     """
 
-    def __init__(self, calls: HeadCalls, call: Callable[[], Any], seen: Any) -> None:
-        self.seen = seen
+    def __init__(self, calls: HeadCalls, call: Callable[[], Any]) -> None:
+        self.seen: Any = None
         self._calls = calls
         self._call = call
         self._promise: Future[Any] | None = None

@@ -1,5 +1,6 @@
 """Ray (Moritz et al. 2018) as the engine of a cluster. No other file knows its API."""
 
+import atexit
 import logging
 import os
 import re
@@ -204,18 +205,21 @@ class RayCluster:
         self._incompatibilities: dict[str, str] = {}
         self._collecting: Any = None  # the promise of what the parameter server has
         self._head = HeadCalls()
-        self._look = Look(self._head, self._machines_now, self._machines_now())
+        self._look = Look(self._head, self._machines_now)
 
     def machines(self) -> list[Machine]:
-        """Return the machines that are there, this one first; those of before while that cannot be told.
+        """Return the machines that are there, this one first; none while that cannot be told.
 
         Raises:
             ActorLearnersCannotRun: If the cluster's head has not answered for a while.
         """
-        with suppress(self._ray.exceptions.RayError):
-            if self._look.look(LOOK_SECONDS) >= HEAD_SECONDS:
-                raise ActorLearnersCannotRun(HEAD_IS_LOST)
-        machines: list[Machine] = self._look.seen
+        try:
+            waited = self._look.look(LOOK_SECONDS)
+        except self._ray.exceptions.RayError:
+            return []
+        if waited >= HEAD_SECONDS:
+            raise ActorLearnersCannotRun(HEAD_IS_LOST)
+        machines: list[Machine] = [] if waited else self._look.seen
         return machines
 
     def _machines_now(self) -> list[Machine]:
@@ -367,11 +371,21 @@ class RayCluster:
         for _, actor in self._groups.values():
             self._kill(actor)
         self._groups.clear()
-        if self._head.done_within(CLOSE_SECONDS):  # otherwise Ray itself would wait for its head
+        if self._head.done_within(CLOSE_SECONDS):
             with suppress(Exception):  # whatever state a cluster is in, the training is saved
                 self._ray.shutdown()
+        else:
+            atexit.register(end_without_ray)
         if self._folder:
             self._folder.remove()
+
+
+def end_without_ray() -> None:
+    """End this program at once: in its own end Ray waits for its head, or crashes where its head is gone."""
+    remove_folder_for_sockets()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def unique_name(node: dict[str, Any], nodes: list[dict[str, Any]]) -> str:

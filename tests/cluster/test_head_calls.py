@@ -28,7 +28,7 @@ def test_a_call_without_an_answer_holds_nobody_up() -> None:
 
 def test_what_was_seen_last_stays_while_there_is_no_answer() -> None:
     calls, answer, numbers = HeadCalls(), threading.Event(), iter([1, 2])
-    look = Look(calls, lambda: next(numbers), 0)
+    look = Look(calls, lambda: next(numbers))
     assert (look.look(5), look.seen) == (0.0, 1)
     calls.begin(answer.wait)
     assert look.look(0.05) >= 0.05
@@ -42,7 +42,7 @@ def test_an_error_reaches_who_looks() -> None:
     def fail() -> None:
         raise OSError("gone")
 
-    look = Look(HeadCalls(), fail, 0)
+    look = Look(HeadCalls(), fail)
     with pytest.raises(OSError, match="gone"):
         look.look(5)
-    assert look.seen == 0
+    assert look.seen is None

@@ -13,7 +13,8 @@ import ale_py
 import pytest
 
 import breakout_a3c
-from tests.cluster.hosts import TOKEN, TRAIN, Cluster, ClusterTraining, Hosts, SlowWire, needs_hosts
+from breakout_a3c.saving.checkpoints import load_checkpoint
+from tests.cluster.hosts import TOKEN, TRAIN, Cluster, ClusterTraining, Hosts, SlowWire, needs_hosts, title_of
 from tests.running import run, signal_process
 
 pytest.importorskip("ray")
@@ -97,6 +98,15 @@ def test_a_host_far_away_learns_along(hosts: Hosts, tmp_path: Path) -> None:
     for _ in range(3):
         assert training.learns_on(10)
     training.end()
+
+
+def test_what_was_learned_is_saved_when_rays_head_is_gone(hosts: Hosts, tmp_path: Path) -> None:
+    cluster, training = started(hosts, tmp_path)
+    (head,) = (each for each in cluster.programs[0].processes() if "gcs_server" in title_of(each).partition(" ")[0])
+    head.kill()
+    assert training.program.wait(50) == 1, training.log()
+    assert "Ray's head does not answer any more" in training.log()
+    assert load_checkpoint(training.folder.parent / "latest.pt").steps > 0
 
 
 def another_program(folder: Path) -> dict[Path, Path]:
