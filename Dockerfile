@@ -27,6 +27,9 @@ CMD ["python", "-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--n
 
 # For Kubernetes: docs/kuberay.yaml
 FROM base AS cluster
+RUN apt-get update -qq \
+    && apt-get install -qq -y --no-install-recommends wget \
+    && rm -rf /var/lib/apt/lists/*
 RUN pip install --no-cache-dir "ray[default]==2.60.0"
 
 FROM base

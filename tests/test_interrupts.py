@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numba
@@ -11,6 +12,14 @@ import pytest
 from breakout_a3c.games.preprocessing import compiled
 from breakout_a3c.interrupts import interrupts_delayed, interrupts_remembered, take_interrupts
 from breakout_a3c.processes.start import signals_collected
+
+
+@pytest.fixture(autouse=True)
+def interrupts_are_heard() -> Iterator[None]:
+    """Also where this process was started to ignore them, as by nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_is_heard_at_the_end_of_the_block() -> None:

@@ -21,8 +21,8 @@ ORDER = {
         "local_parameters", "optimizer", "shared_parameters", "rollout", "step_limits", "reports", "actor_learner",
     ],
     "saving": [
-        "provenance", "files", "other_programs", "run_names", "retired_settings", "config_file", "archive", "contents",
-        "checkpoints", "newest", "weights", "model_names", "published", "agent", "onnx_export", "hub_folder",
+        "provenance", "files", "model_names", "other_programs", "run_names", "retired_settings", "config_file",
+        "archive", "contents", "checkpoints", "newest", "weights", "published", "agent", "onnx_export", "hub_folder",
         "run_folder", "watched_run",
     ],
     "playing": [

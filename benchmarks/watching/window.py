@@ -39,9 +39,9 @@ VIEWS = {  # what is switched on, and how many pictures a second are due; None: 
 }
 
 
-def measure(window: Window, controls: Controls, pictures: int, due: int | None) -> dict[str, float]:
+def measure(window: Window, controls: Controls, model: Path, pictures: int, due: int | None) -> dict[str, float]:
     """Show the beginning of a game; return pictures a second, and how many cores it took."""
-    agent = build_agent(load_weights(MODEL), MODEL, torch.float32)  # as on a CPU without bf16
+    agent = build_agent(load_weights(model), model, torch.float32)  # as on a CPU without bf16
     player = Player(agent.network, agent.checkpoint.config.game, Protocol(episodes=1), controls)
 
     def show(count: int) -> None:
@@ -58,22 +58,22 @@ def measure(window: Window, controls: Controls, pictures: int, due: int | None) 
     }
 
 
-def measure_views(pictures: int) -> dict[str, dict[str, float]]:
+def measure_views(model: Path, pictures: int) -> dict[str, dict[str, float]]:
     """Measure the window in each of the views."""
     controls = Controls()
     found = {}
     with Window(controls) as window:
         for view, (is_on, due) in VIEWS.items():
             controls.saliency = controls.frames = is_on
-            found[view] = measure(window, controls, pictures, due)
+            found[view] = measure(window, controls, model, pictures, due)
     return found
 
 
-def measure_tree(tree: Path, pictures: int) -> dict[str, Any]:
+def measure_tree(tree: Path, model: Path, pictures: int) -> dict[str, Any]:
     """Measure the window of another checkout; return what this program writes when it runs by that checkout's code."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "window.json")
-        arguments = ["--pictures", str(pictures), "--output", str(output)]
+        arguments = ["--model", str(model.resolve()), "--pictures", str(pictures), "--output", str(output)]
         environment = os.environ | {"PYTHONPATH": str(tree)}
         subprocess.run([sys.executable, __file__, *arguments], cwd=tree, env=environment, check=True)
         found: dict[str, Any] = json.loads(output.read_text())
@@ -93,15 +93,16 @@ def main() -> None:
     """Measure in turn, save and print the result."""
     parser = make_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=1200, help="of each measurement [%(default)s]")
+    parser.add_argument("--model", type=Path, default=MODEL, help=f"that plays [{from_root(MODEL)}]")
     parser.add_argument("--rounds", type=int, default=1, help="[%(default)s]")
     parser.add_argument("--beside", type=Path, metavar="TREE", help="another checkout")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"[{from_root(OUTPUT)}]")
     options = parser.parse_args()
     ours, others = [], []
     for _ in range(options.rounds):
-        ours.append(measure_views(options.pictures))
+        ours.append(measure_views(options.model, options.pictures))
         if options.beside:
-            others.append(measure_tree(options.beside, options.pictures))
+            others.append(measure_tree(options.beside, options.model, options.pictures))
     result = {"command": command_line(), "machine": describe_machine(), **median_of(ours)}
     if options.beside:
         result["beside"] = {"commit": others[0]["machine"]["commit"], **median_of(others)}

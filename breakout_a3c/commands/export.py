@@ -8,7 +8,7 @@ from pathlib import Path
 from breakout_a3c.called import called
 from breakout_a3c.command_line import Parser, add_import_option
 from breakout_a3c.errors import UserError
-from breakout_a3c.saving.model_names import model_path
+from breakout_a3c.saving.model_names import SUFFIX, model_path, require_there
 
 ONNX_PACKAGES = ("onnx", "onnxscript")
 
@@ -36,6 +36,9 @@ def parse_options() -> argparse.Namespace:
     options = parser.parse_args()
     if (options.target is None) == (options.hub is None):
         raise UserError("give either a file that ends in .onnx or --hub FOLDER.")
+    require_there(options.model)
+    if options.hub and options.model.suffix != SUFFIX:
+        raise UserError(f"{options.model} is no published model: publish it first, {called('publish')} --help.")
     if options.target and options.target.suffix != ".onnx":
         raise UserError(f"{options.target} does not end in .onnx: give the file such a name.")
     if options.target and not options.target.parent.is_dir():
@@ -71,10 +74,8 @@ def export_to_hub(model: Path, folder: Path) -> None:
     from breakout_a3c.playing.recording import check_target, record
     from breakout_a3c.saving.agent import build_agent
     from breakout_a3c.saving.hub_folder import REPLAY, write_hub_folder
-    from breakout_a3c.saving.published import SUFFIX, evaluation_of, load_model
+    from breakout_a3c.saving.published import evaluation_of, load_model
 
-    if model.suffix != SUFFIX:
-        raise UserError(f"{model} is no published model: publish it first, {called('publish')} --help.")
     checkpoint = load_model(model)
     write_hub_folder(model, checkpoint, evaluation_of(model), folder)
     check_target(folder / REPLAY)

@@ -15,7 +15,7 @@ from breakout_a3c.config import CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
 from breakout_a3c.errors import UserError
 from breakout_a3c.playing.progress import ShowProgress, progress
 from breakout_a3c.playing.report import evaluation_facts, scores_sentence, table_lines
-from breakout_a3c.saving.model_names import MODELS, model_path
+from breakout_a3c.saving.model_names import MODELS, model_path, require_there
 
 # Modules that import torch, pygame or OpenCV are imported inside functions: --help and a typing error are
 # answered at once.
@@ -130,6 +130,8 @@ def default_model() -> Path:
 def main() -> None:
     """Play as the command line says."""
     options = parse_options()
+    if not options.follow:
+        require_there(options.model)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting goes to stdout
     if options.serve or options.record:
         os.environ["SDL_VIDEODRIVER"] = "dummy"  # CartPole draws with pygame, which would look for a display

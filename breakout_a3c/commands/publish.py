@@ -3,12 +3,9 @@
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from breakout_a3c.command_line import Parser, add_import_option
 from breakout_a3c.errors import UserError
-from breakout_a3c.saving.checkpoints import load_checkpoint
-from breakout_a3c.saving.published import SUFFIX, save_model
+from breakout_a3c.saving.model_names import SUFFIX, require_there
 
 
 def main() -> int:
@@ -21,6 +18,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.model.suffix != SUFFIX:
         raise UserError(f"{options.model} does not end in {SUFFIX}: give the model such a name.")
+    require_there(options.checkpoint)
+
+    from safetensors import SafetensorError
+
+    from breakout_a3c.saving.checkpoints import load_checkpoint
+    from breakout_a3c.saving.published import save_model
+
     try:
         evaluation = json.loads(options.evaluation.read_text())
         digest = save_model(load_checkpoint(options.checkpoint), evaluation, options.model)

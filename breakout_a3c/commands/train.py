@@ -25,7 +25,7 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
-from breakout_a3c.saving.model_names import model_path
+from breakout_a3c.saving.model_names import model_path, require_there
 from breakout_a3c.saving.retired_settings import RENAMED
 from breakout_a3c.saving.run_names import all_checkpoints, free_name_on_failure, require_run_name, take_name
 from breakout_a3c.training.contexts import training_context
@@ -173,6 +173,16 @@ def run_prefix(config: TrainConfig, preset: str | None) -> str:
     return preset if PRESETS[preset].game.name == game else f"{preset}-{game}"
 
 
+def require_input(options: argparse.Namespace) -> None:
+    """Raise a UserError at once, before torch is imported, where a file is missing or a run's name is none."""
+    if options.run:
+        require_run_name(options.run)
+    if options.init_from:
+        require_there(options.init_from)
+    if isinstance(options.resume, Path) and not options.resume.is_dir():
+        require_there(options.resume)
+
+
 def checkpoint_to_resume(options: argparse.Namespace) -> Path | None:
     """Return the checkpoint to go on from, None to start a new run."""
     if options.resume is None:
@@ -286,6 +296,7 @@ def on_machines(plan: "TrainingPlan", options: argparse.Namespace) -> "Supervise
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
+    require_input(options)
     address = page_address(options)  # refused before anything is made
     source = checkpoint_to_resume(options)
     if source:

@@ -8,7 +8,8 @@ import torch
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import ActorCritic, resolve_precision
 from breakout_a3c.saving.checkpoints import Checkpoint, check_fits, load_checkpoint
-from breakout_a3c.saving.published import SUFFIX, load_model
+from breakout_a3c.saving.model_names import SUFFIX
+from breakout_a3c.saving.published import load_model
 from breakout_a3c.saving.weights import network_of
 
 

@@ -5,9 +5,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from breakout_a3c.called import called
 from breakout_a3c.errors import UserError
-from breakout_a3c.saving.files import is_file
+from breakout_a3c.saving.model_names import require_there
 from breakout_a3c.saving.other_programs import first_bytes, is_safetensors, kind_of, refusal
 
 MAX_BYTES = 1 << 28  # the largest network here takes 14 MB
@@ -23,8 +22,7 @@ def checked_archive(path: Path) -> io.BytesIO:
     Raises:
         UserError: If it is not a complete archive of torch's, or larger than any checkpoint.
     """
-    if not is_file(path):
-        raise UserError(f"there is no checkpoint at {path}: train one with {called('train')}, or give another path.")
+    require_there(path)
     copy, names = io.BytesIO(), []
     try:
         with ShortReads(path) as file, zipfile.ZipFile(file) as archive, zipfile.ZipFile(copy, "w") as checked:

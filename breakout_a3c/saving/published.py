@@ -20,12 +20,12 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.saving.archive import MAX_BYTES
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.saving.contents import are_settings, check_content
-from breakout_a3c.saving.files import is_file, write_atomically
+from breakout_a3c.saving.files import write_atomically
+from breakout_a3c.saving.model_names import require_there
 from breakout_a3c.saving.other_programs import first_bytes, kind_of, refusal
 from breakout_a3c.saving.retired_settings import from_dict
 from breakout_a3c.saving.weights import flat_weights, named_weights, network_of
 
-SUFFIX = ".safetensors"
 MAX_TENSORS = 100  # the largest network has 20
 FLAT_TENSOR = "parameters"  # the one tensor of models before 2026-11-27, in the layout of LocalParameters
 TRAINING = ("run", "steps", "updates", "games", "minutes", "precision", "command", "versions")
@@ -66,8 +66,7 @@ def load_model(path: Path) -> Checkpoint:
     Raises:
         UserError: If it is missing, damaged, or not one of this program's.
     """
-    if not is_file(path):
-        raise UserError(f"there is no model at {path}: give the path of one.")
+    require_there(path)
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than any model of this program: give the path of another one.")
     content, tensors = read_model(path)
