@@ -1,5 +1,6 @@
 """Checkpoints of untrained networks, for whatever plays; and nothing outlives its test."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.games.make import make_environment
+from breakout_a3c.launch import GARBAGE_THRESHOLD
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.presets import PRESETS
@@ -18,6 +20,7 @@ __all__ = ["nothing_is_left", "nothing_outlives_its_module", "nothing_outlives_i
 
 # As the programs have it.
 torch.set_num_threads(1)
+gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 # Or one of them would be the last that runs.

@@ -179,7 +179,7 @@ def require_input(options: argparse.Namespace) -> None:
         require_run_name(options.run)
     if options.init_from:
         require_there(options.init_from)
-    if isinstance(options.resume, Path) and not options.resume.is_dir():
+    if isinstance(options.resume, Path) and not is_file(options.resume) and not options.resume.is_dir():
         require_there(options.resume)
 
 

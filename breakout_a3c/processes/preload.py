@@ -5,6 +5,7 @@ silent about a package that is broken: the program that has started it imports t
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -13,7 +14,9 @@ from types import TracebackType
 from breakout_a3c.dependencies import dependency_trouble
 
 PR_SET_PDEATHSIG = 1
+GARBAGE_THRESHOLD = 50_000  # as in launch.py
 
+gc.set_threshold(GARBAGE_THRESHOLD)
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # its own children do not inherit that
     if os.environ["FORKSERVER_PARENT"] != str(os.getppid()):  # that was too late: the trainer was killed before

@@ -46,6 +46,10 @@ def test_a_forkserver_ends_at_once_if_the_trainer_was_killed_before_it_began(kil
         ("play.py --help", "usage:"),
         ("train.py --threads 0", "--threads is 0"),
         ("play.py --episodes 0", "--episodes"),
+        ("play.py missing.pt", "there is no checkpoint at missing.pt"),
+        ("train.py --init-from missing.safetensors", "there is no model at missing.safetensors"),
+        ("train.py --resume missing.pt", "there is no checkpoint at missing.pt"),
+        ("train.py --run ../up", "--run is '../up'"),
     ],
 )
 def test_help_and_mistakes_do_not_wait_for_torch(line: str, words: str) -> None:

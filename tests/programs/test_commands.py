@@ -43,6 +43,10 @@ def run(*arguments: object, folder: Path) -> CompletedProcess[str]:
         ),
         (
             ("publish", "a.pt", "b.safetensors", "--evaluation", "c.json"),
+            "-m breakout_a3c publish: there is no checkpoint at a.pt: ",
+        ),
+        (
+            ("publish", __file__, "b.safetensors", "--evaluation", "c.json"),
             "-m breakout_a3c publish: the model was not written ([Errno 2] No such file or directory: 'c.json'): ",
         ),
         (("play", "--seconds", "5"), "-m breakout_a3c play: --seconds is the length of a recording: "),

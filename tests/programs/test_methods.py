@@ -73,7 +73,7 @@ def test_a_limit_in_games_ends_the_run(preset: str, tmp_path: Path) -> None:
 
 def test_the_average_score_is_printed_while_cartpole_is_learned(tmp_path: Path) -> None:
     printed = train(
-        tmp_path, "--preset", "cartpole", "--eval-minutes", 0.05, "--max-minutes", 0.2 + IMPORTS_SECONDS / 60
+        tmp_path, "--preset", "cartpole", "--eval-minutes", 0.05, "--max-minutes", 0.15 + IMPORTS_SECONDS / 60
     )
     assert re.search(r"Evaluation after 0\.\d minutes: mean score \d+\.\d of 10 games", printed)
 

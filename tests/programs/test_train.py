@@ -114,7 +114,7 @@ def scalars(folder: Path, run: str) -> EventAccumulator:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with a finished run called ``first``, and what the training printed."""
     folder = tmp_path_factory.mktemp("a folder with spaces")
-    options = ["--run", "first", "--max-minutes", "0.5", "--checkpoint-minutes", "0.1", "--keep-checkpoints", "2"]
+    options = ["--run", "first", "--max-minutes", "0.35", "--checkpoint-minutes", "0.1", "--keep-checkpoints", "2"]
     training = start(folder, *options, "--eval-minutes", "0.1", "--eval-episodes", "2")
     return folder, finish(training, 0)
 
@@ -126,7 +126,7 @@ def test_a_training_ends_with_a_checkpoint(trained: tuple[Path, str]) -> None:
     assert checkpoint.steps > 1000
     assert checkpoint.updates == pytest.approx(checkpoint.steps / 10, rel=0.01)
     assert checkpoint.games > 0
-    assert 0.5 <= checkpoint.minutes < 0.7
+    assert 0.35 <= checkpoint.minutes < 0.55
     assert checkpoint.config.learners.threads == 2
     assert len(list((folder / "checkpoints" / "first").glob("step_*.pt"))) == 2
     assert f"{checkpoint.steps:,} agent steps" in output
@@ -137,7 +137,7 @@ def test_the_next_commands_are_printed_and_work(trained: tuple[Path, str]) -> No
     path = re.search(r"python play\.py (\S+) --render", output)
     assert path is not None
     assert load_checkpoint(folder / path[1]).run == "first"
-    longer = re.search(r"python train\.py --resume (\S+ --max-minutes 1)$", output, re.MULTILINE)
+    longer = re.search(r"python train\.py --resume (\S+ --max-minutes 0\.7)$", output, re.MULTILINE)
     assert longer is not None, output
 
 
@@ -187,7 +187,7 @@ def test_a_finished_run_says_how_to_go_on(trained: tuple[Path, str]) -> None:
 def test_resume_goes_on_with_counters_and_curves(trained: tuple[Path, str]) -> None:
     folder = trained[0]
     before = load_checkpoint(folder / "checkpoints" / "latest.pt")
-    minutes = 0.75 + IMPORTS_SECONDS / 60
+    minutes = 0.5 + IMPORTS_SECONDS / 60
     options = ["--max-minutes", str(minutes), "--threads", "3"]
     output = finish(start(folder, "--resume", "checkpoints/latest.pt", *options), 0)
     after = load_checkpoint(folder / "checkpoints" / "latest.pt")
@@ -212,7 +212,7 @@ def test_a_resumed_run_keeps_what_it_kept(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints" / "first"
     options = ["--preset", "cartpole", "--run", "first", "--total-steps", "none", "--keep-checkpoints", "2"]
     saving = ["--checkpoint-minutes", "0.01", "--eval-minutes", "0.01"]
-    minutes = 0.15 + IMPORTS_SECONDS / 60
+    minutes = 0.1 + IMPORTS_SECONDS / 60
     finish(start(tmp_path, *options, *saving, "--max-minutes", str(minutes)), 0)
     best = load_checkpoint(folder / "best.pt")
     numbered = set(folder.glob("step_*.pt"))
@@ -372,11 +372,11 @@ def test_killing_the_trainer_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
-    training = start(tmp_path, "--max-minutes", str(0.2 + IMPORTS_SECONDS / 60))
+    training = start(tmp_path, "--max-minutes", str(0.15 + IMPORTS_SECONDS / 60))
     assert training.stdout is not None
     training.stdout.close()
     assert training.wait(60) == 0
-    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").minutes >= 0.2
+    assert load_checkpoint(tmp_path / "checkpoints" / "latest.pt").minutes >= 0.15
 
 
 def test_a_killed_actor_learner_is_replaced(tmp_path: Path) -> None:

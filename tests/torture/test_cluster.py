@@ -49,6 +49,20 @@ def busy_seconds(cluster: Cluster, number: int, seconds: float) -> float:
     return used() - before
 
 
+def test_a_host_is_lost_comes_back_and_another_joins(tmp_path: Path) -> None:
+    with Hosts(3) as hosts:
+        cluster, training = started(hosts, tmp_path)
+        cluster.leave(1)
+        assert training.learns_on(10)
+        cluster.join(2)
+        training.wait_for_groups(0, 2)
+        cluster.join(1)
+        training.wait_for_groups(0, 1, 2)
+        assert training.learns_on(10)
+        log = training.end()
+    assert f"{cluster.hosts.address(1)}: it was lost" in log
+
+
 def test_a_host_that_is_cut_off_waits_and_returns(hosts: Hosts, tmp_path: Path) -> None:
     cluster, training = started(hosts, tmp_path)
     learners = {process.pid for process in cluster.learners(1)}
