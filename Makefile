@@ -6,7 +6,7 @@ MINUTES ?= 10
 CLUSTER ?= local
 BIN := .venv/bin
 
-.PHONY: help train train-cluster play test test-all torture check curves bench compare large-machine results pictures clean
+.PHONY: help train train-cluster play test test-all torture lint check curves bench compare large-machine results pictures clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -45,13 +45,17 @@ play: .venv/installed ## Watch the newest checkpoint play, or the published mode
 curves: .venv/installed ## Show the curves of all runs in a browser
 	$(BIN)/tensorboard --logdir runs
 
-check: .venv/installed-dev ## Lint, formatting and types
+lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check: lint ## Lint, formatting and types
 	$(BIN)/mypy
 
-test: check ## Run the checks and the tests, in under ten minutes
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"
+test: lint ## Run the checks and the tests, in under ten minutes
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"; tests=$$?; \
+	wait $$types && exit $$tests
 
 test-all: check ## The same, and that every method learns
 	$(BIN)/python -m pytest -m "not torture"

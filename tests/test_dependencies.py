@@ -22,7 +22,7 @@ BROKEN = {
 }
 PLAY = ("play.py", "--episodes", "1")
 TRAIN = ("train.py", "--preset", "cartpole", "--max-minutes", "0.01")
-PUBLISH = ("-m", "breakout_a3c", "publish", "a.pt", "b.safetensors", "--evaluation", "c.json")
+PUBLISH = ("-m", "breakout_a3c", "publish", __file__, "b.safetensors", "--evaluation", "c.json")
 # Each package once, and torch in every program: the first two have a forkserver beside them that imports the same.
 BROKEN_PROGRAMS = (
     *((program, "torch") for program in (PLAY, TRAIN, PUBLISH)),

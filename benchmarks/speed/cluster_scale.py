@@ -124,10 +124,8 @@ def simulate(machines: int, sync_seconds: float, servers: int, service: Service)
     on_the_wire = service.bytes_each_way / NETWORK_BYTES_PER_SECOND
     # A machine sends to all servers at once, and all do the same: one stands for all.
     network_in = computing = network_out = 0.0  # when each is free again
-    begins = [(float(begin), machine) for machine, begin in enumerate(uniform(machines, sync_seconds))]
-    heapq.heapify(begins)
-    lasted: list[float] = []
-    late: list[float] = []  # seconds of one machine's work
+    begins = sorted((float(begin), machine) for machine, begin in enumerate(uniform(machines, sync_seconds)))  # a heap
+    lasted, late = list[float](), list[float]()  # in seconds of one machine's work
     sent = np.zeros(machines)  # until when the server has what each did
     answered = np.zeros(machines)  # when each had its last answer
     missing_since = np.zeros(machines)  # the mean of ``sent`` over the others in that answer
@@ -143,6 +141,7 @@ def simulate(machines: int, sync_seconds: float, servers: int, service: Service)
         missing_since[machine] = (sent.sum() - began) / max(1, machines - 1)
         heapq.heappush(begins, (max(began + sync_seconds, ended), machine))
     half = len(lasted) // 2  # until then it may not have settled
+    late_steps = (machines - 1) * MACHINE_STEPS_PER_SECOND * statistics.mean(late[half:])
     return Scale(
         machines=machines,
         sync_seconds=sync_seconds,
@@ -151,7 +150,7 @@ def simulate(machines: int, sync_seconds: float, servers: int, service: Service)
         exchange_milliseconds=round(1000 * statistics.median(lasted[half:]), 1),
         server_use=round(min(1.0, len(lasted) * service.server_seconds / SIMULATED_SECONDS), 3),
         network_use=round(len(lasted) * on_the_wire / SIMULATED_SECONDS, 3),
-        late_steps=round((machines - 1) * MACHINE_STEPS_PER_SECOND * statistics.mean(late[half:])),
+        late_steps=round(late_steps),
     )
 
 
