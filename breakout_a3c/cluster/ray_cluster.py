@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import re
+import socket
 import sys
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ from breakout_a3c.training.contexts import training_context
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun
 
+REACH_SECONDS = 10.0  # that a cluster's head may take to answer at all
 ANSWER_SECONDS = 30.0  # after which a message is sent again
 LOOK_SECONDS = 1.0  # that the driver waits for the machines at a time
 HEAD_SECONDS = 15.0  # without an answer, until Ray's head is taken for lost; after 60 s Ray ends the program itself
@@ -65,6 +67,7 @@ def connect(address: str, game: str) -> "RayCluster":
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or it would warn that this will change
     if address == LOCAL:
         return connect_to_local(game)
+    require_answer(address)
     import ray
 
     try:
@@ -75,6 +78,20 @@ def connect(address: str, game: str) -> "RayCluster":
             f"set the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in this shell, too; or give --cluster local."
         ) from error
     return RayCluster(ray, game)
+
+
+def require_answer(address: str) -> None:
+    """Raise a UserError where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon:  # auto, or an address of another kind
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"nothing answers at {address} ({one_line(error)}): look at the address, and whether Ray runs there "
+            f"(ray start --head --port=6379)."
+        ) from error
 
 
 def connect_to_local(game: str) -> "RayCluster":

@@ -21,12 +21,23 @@ ROOT = Path(__file__).parents[2]
 TRAIN = [sys.executable, ROOT / "train.py", "--preset", "cartpole", "--threads", "2", "--eval-minutes", "0"]
 
 
+def ray_runs_here() -> bool:
+    return any(process.info["name"] == "gcs_server" for process in psutil.process_iter(["name"]))
+
+
 def test_without_ray_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="--cluster needs Ray, which is not installed: pip install"):
         ray_cluster.connect("local", "cartpole")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:6379", "127.0.0.1:port", "127.0.0.1:99999"])
+def test_an_address_where_nothing_listens_is_a_sentence(address: str) -> None:
+    with pytest.raises(UserError, match=rf"nothing answers at {address} \(.*\): look at the address"):
+        ray_cluster.connect(address, "cartpole")
+
+
+@pytest.mark.skipif(ray_runs_here(), reason="another Ray runs on this machine, and auto would find it")
 def test_no_cluster_is_a_sentence(tmp_path: Path) -> None:
     done = run([*TRAIN, "--cluster", "auto"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
