@@ -12,9 +12,8 @@ from typing import Any
 
 from benchmarks.common.drawing import chart
 from benchmarks.common.paths import RESULTS, from_root
-from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import add_draw_option, make_parser
-from benchmarks.learning.recipes import WITHOUT_TURNS, Limit, Recipe, result_path, results_of, try_recipe
+from benchmarks.learning.recipes import WITHOUT_TURNS, Limit, Recipe, results_of, try_recipes
 from breakout_a3c.playing.evaluation import Protocol
 
 OUTPUT = RESULTS / "ablations"
@@ -87,10 +86,7 @@ def main() -> None:
     add_draw_option(parser)
     options = parser.parse_args()
     if not options.draw:
-        context, limit = benchmark_context(), Limit(minutes=options.minutes)
-        for seed in options.seeds:
-            for recipe in ABLATIONS:
-                try_recipe(context, recipe, seed, limit, result_path(options.output, recipe, seed), PROTOCOL)
+        try_recipes(ABLATIONS, options.seeds, Limit(minutes=options.minutes), options.output, PROTOCOL)
     results = results_of(options.output, ABLATIONS, options.seeds)
     print(table(results))
     draw(results, options.output / "ablations.png", options.minutes)

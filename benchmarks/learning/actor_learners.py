@@ -11,10 +11,9 @@ from typing import Any
 
 from benchmarks.common.intervals import Interval, interquartile_means
 from benchmarks.common.paths import RESULTS, from_root
-from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import add_draw_option, make_parser
 from benchmarks.common.runs import read_result, write_result
-from benchmarks.learning.recipes import Limit, Recipe, result_path, results_of, try_recipe
+from benchmarks.learning.recipes import Limit, Recipe, results_of, try_recipes
 from breakout_a3c.playing.evaluation import Protocol
 
 OUTPUT = RESULTS / "actor_learners"
@@ -60,11 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     file = options.output / "intervals.json"
     if not options.draw:
-        context = benchmark_context()
-        for seed in options.seeds:
-            for recipe in RECIPES:
-                path = result_path(options.output, recipe, seed)
-                try_recipe(context, recipe, seed, Limit(steps=options.steps), path, PROTOCOL)
+        try_recipes(RECIPES, options.seeds, Limit(steps=options.steps), options.output, PROTOCOL)
         write_result(dict(intervals_of(results_of(options.output, RECIPES, options.seeds))), file)
     print(table(results_of(options.output, RECIPES, options.seeds), read_result(file)))
 

@@ -9,11 +9,10 @@ stopped and called again.
 from pathlib import Path
 
 from benchmarks.common.paths import RESULTS, from_root
-from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import add_draw_option, make_parser
 from benchmarks.common.runs import read_result, write_result
 from benchmarks.learning.actor_learners import intervals_of, table
-from benchmarks.learning.recipes import Limit, Recipe, result_path, results_of, try_recipe
+from benchmarks.learning.recipes import Limit, Recipe, results_of, try_recipes
 from breakout_a3c.playing.evaluation import Protocol
 
 OUTPUT = RESULTS / "cluster" / "learning"
@@ -41,11 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     file = options.output / "intervals.json"
     if not options.draw:
-        context = benchmark_context()
-        for seed in options.seeds:
-            for recipe in LATE_RECIPES if options.late else RECIPES:
-                path = result_path(options.output, recipe, seed)
-                try_recipe(context, recipe, seed, Limit(steps=options.steps), path, PROTOCOL)
+        recipes = LATE_RECIPES if options.late else RECIPES
+        try_recipes(recipes, options.seeds, Limit(steps=options.steps), options.output, PROTOCOL)
         write_result(dict(intervals_of(results_of(options.output, RECIPES, options.seeds))), file)
     print(table(results_of(options.output, (*RECIPES, *LATE_RECIPES), options.seeds), read_result(file)))
 

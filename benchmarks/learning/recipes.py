@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.machine import describe_machine
+from benchmarks.common.processes import benchmark_context
 from benchmarks.common.runs import Events, read_result, thinned, write_result
 from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games
 from breakout_a3c.playing.curves import MINUTES, read_curve
@@ -109,6 +110,16 @@ def try_recipe(
         result = result_of(context, training, protocol)
     write_result({"recipe": recipe.name, "options": recipe.options, "seed": seed} | result, path)
     print(f"{recipe.name}, seed {seed}: {result['evaluation']['mean']:.0f}", flush=True)
+
+
+def try_recipes(
+    recipes: Sequence[Recipe], seeds: Sequence[int], limit: Limit, folder: Path, protocol: Protocol
+) -> None:
+    """Train by each recipe with each seed, one seed after another, and keep the results, unless that is done."""
+    context = benchmark_context()
+    for seed in seeds:
+        for recipe in recipes:
+            try_recipe(context, recipe, seed, limit, result_path(folder, recipe, seed), protocol)
 
 
 def result_path(folder: Path, recipe: Recipe, seed: int) -> Path:

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ import ale_py
 import pytest
 
 import breakout_a3c
+from breakout_a3c.errors import UserError
 from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.saving.watched_run import Watcher
 from tests.cluster.hosts import TOKEN, TRAIN, Cluster, ClusterTraining, Hosts, SlowWire, needs_hosts, title_of
-from tests.running import run, signal_process
+from tests.running import Program, run, signal_process, wait_for
 
 pytest.importorskip("ray")
 pytestmark = [needs_hosts, pytest.mark.torture]
@@ -121,6 +124,28 @@ def test_what_was_learned_is_saved_when_rays_head_is_gone(hosts: Hosts, tmp_path
     assert training.program.wait(50) == 1, training.log()
     assert "Ray's head does not answer any more" in training.log()
     assert load_checkpoint(training.folder.parent / "latest.pt").steps > 0
+
+
+def test_what_was_learned_is_saved_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    """Ray's own processes are of the same group, which gets SIGHUP then."""
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))  # a short path, as Ray's sockets need it
+    run_folder = tmp_path / "checkpoints" / "run"
+    with (tmp_path / "log").open("w") as log:
+        command = [*TRAIN, "--cluster", "local", *ENDLESS, "--run", run_folder.name]
+        program = Program(command, cwd=tmp_path, env=os.environ | {"TMPDIR": str(temporary)}, stdout=log, stderr=log)
+    wait_for(lambda: has_learned(run_folder))
+    os.killpg(program.pid, signal.SIGHUP)
+    assert program.wait(40) == 128 + signal.SIGHUP, (tmp_path / "log").read_text()
+    assert load_checkpoint(tmp_path / "checkpoints/latest.pt").steps > 0
+    assert not {path.name for path in temporary.iterdir()} - {"ray"}
+    shutil.rmtree(temporary)
+
+
+def has_learned(run_folder: Path) -> bool:
+    try:
+        return run_folder.exists() and Watcher(run_folder).ask().checkpoint.steps > 0
+    except UserError:
+        return False
 
 
 def another_program(folder: Path) -> dict[Path, Path]:
