@@ -15,6 +15,11 @@ def benchmark_context() -> Context:
     return process_context("forkserver", PRELOAD)
 
 
+def title_of(process: psutil.Process) -> str:
+    """Return a process's command, by which Ray tells what it is."""
+    return " ".join(process.cmdline())
+
+
 def sample(trainer: psutil.Process, began: float) -> dict[str, float]:
     """Return one row: memory in MB (PSS), CPU seconds so far, descriptors and threads of the whole tree.
 

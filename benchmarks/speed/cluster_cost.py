@@ -19,7 +19,7 @@ from benchmarks.common.contenders import Contender, run_rounds, started, trainin
 from benchmarks.common.emulators import emulators, run_bare_emulator
 from benchmarks.common.machine import describe_machine
 from benchmarks.common.paths import RESULTS, from_root
-from benchmarks.common.processes import benchmark_context
+from benchmarks.common.processes import benchmark_context, title_of
 from benchmarks.common.programs import command_line, make_parser
 from benchmarks.common.runs import write_result
 from breakout_a3c.cluster.machines import ClusterSupervisor
@@ -55,7 +55,7 @@ class ClusterOfOne:
     def __init__(self, context: Context, sync_seconds: float) -> None:
         before = set(psutil.Process().children(recursive=True))
         backend = connect(LOCAL, BREAKOUT.game.name)
-        backend.require_compatible(backend.machines())
+        backend.require_compatible()
         shared = initial_parameters(TrainingPlan(BREAKOUT, "cluster", Path(), Path()))
         options = ClusterOptions(sync_seconds=sync_seconds)
         self._supervisor = ClusterSupervisor(backend, options, context, BREAKOUT, shared, {})
@@ -97,11 +97,6 @@ class ClusterOfOne:
         for process, part in self._parts.items():
             found[part] += sum(process.cpu_times()[:2])
         return found
-
-
-def title_of(process: psutil.Process) -> str:
-    """Return a process's command."""
-    return " ".join(process.cmdline())
 
 
 def part_of(process: psutil.Process) -> str:

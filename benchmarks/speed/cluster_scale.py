@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.common.machine import describe_machine
 from benchmarks.common.paths import RESULTS, from_root
+from benchmarks.common.processes import title_of
 from benchmarks.common.programs import command_line, make_parser
 from benchmarks.common.runs import write_result
 from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, Vector
@@ -73,7 +74,9 @@ def measure(floats: int) -> dict[str, float]:
     state = GlobalState(np.zeros(floats, np.float32))
     server: Any = ray.remote(ParameterServer).remote()
     ray.get(server.begin.remote(state))
-    process = next(each for each in children() if title_of(each).startswith("ray::ParameterServer"))
+    process = next(
+        each for each in psutil.Process().children(recursive=True) if title_of(each).startswith("ray::ParameterServer")
+    )
     vector = np.full(floats, 1e-9, np.float32)
     news = GroupNews("group", [], Counts(), 0.0, 8, 0, "", 0.0)
 
@@ -100,16 +103,6 @@ def measure(floats: int) -> dict[str, float]:
         "server_milliseconds": round(1000 * seconds / MEASURED_EXCHANGES, 2),
         "server_cpu_milliseconds": round(1000 * (sum(process.cpu_times()[:2]) - cpu) / MEASURED_EXCHANGES, 2),
     }
-
-
-def children() -> list[psutil.Process]:
-    """Return the processes of Ray."""
-    return psutil.Process().children(recursive=True)
-
-
-def title_of(process: psutil.Process) -> str:
-    """Return a process's command."""
-    return " ".join(process.cmdline())
 
 
 def simulate(machines: int, sync_seconds: float, servers: int, service: Service) -> Scale:

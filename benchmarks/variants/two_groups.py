@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
+from breakout_a3c.cluster.ray_cluster import OBJECT_STORE_BYTES
 from breakout_a3c.commands import train
 from breakout_a3c.launch import launch
 from breakout_a3c.processes.resources import folder_for_sockets
 
 GROUPS = 2
-OBJECT_STORE_BYTES = 256 * 2**20
 
 
 @contextmanager

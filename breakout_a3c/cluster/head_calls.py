@@ -11,7 +11,7 @@ from typing import Any
 class HeadCalls:
     """A thread that makes calls, one after another.
 
-    It does not keep the program from ending.
+    It does not keep the program from ending, as those of an executor would.
     """
 
     def __init__(self) -> None:

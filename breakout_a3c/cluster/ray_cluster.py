@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -224,14 +224,17 @@ class RayCluster:
         self._head = HeadCalls()
         self._look = Look(self._head, self._machines_now)
 
-    def machines(self) -> list[Machine]:
+    def machines(self, seconds: float = LOOK_SECONDS) -> list[Machine]:
         """Return the machines that are there, this one first; none while that cannot be told.
+
+        Args:
+            seconds: That are waited for an answer.
 
         Raises:
             ActorLearnersCannotRun: If the cluster's head has not answered for a while.
         """
         try:
-            waited = self._look.look(LOOK_SECONDS)
+            waited = self._look.look(seconds)
         except self._ray.exceptions.RayError:
             return []
         if waited >= HEAD_SECONDS:
@@ -249,14 +252,14 @@ class RayCluster:
             for node, name in zip(nodes, names, strict=True)
         ]
 
-    def require_compatible(self, machines: Sequence[Machine]) -> None:
-        """Wait until all machines have told their versions.
+    def require_compatible(self, count: int | None = None) -> None:
+        """Wait until the first ``count`` machines have told their versions; all of them unless told otherwise.
 
         Raises:
             UserError: If one of them cannot train with this one.
         """
         deadline = time.monotonic() + VERSIONS_SECONDS
-        waiting = list(machines)
+        waiting = self.machines(HEAD_SECONDS)[:count]
         while waiting and time.monotonic() < deadline:
             answers = {machine: self.incompatibility(machine) for machine in waiting}
             for sentence in filter(None, answers.values()):

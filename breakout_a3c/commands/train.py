@@ -154,7 +154,6 @@ def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan"
 
 def require_new_run(options: argparse.Namespace) -> None:
     """Raise a UserError if a run of this name has left checkpoints, or a curve that the new one would cross."""
-    require_run_name(options.run)
     folder, curve = options.checkpoints / options.run, options.runs / options.run
     if any(folder.glob("*.pt")):
         raise UserError(f"{folder} has checkpoints: choose another --run, or add --resume to go on with that run.")
@@ -174,13 +173,11 @@ def run_prefix(config: TrainConfig, preset: str | None) -> str:
 
 
 def require_input(options: argparse.Namespace) -> None:
-    """Raise a UserError at once, before torch is imported, where a file is missing or a run's name is none."""
+    """Raise a UserError at once, before torch is imported, where a run's name is none or a file is missing."""
     if options.run:
         require_run_name(options.run)
     if options.init_from:
         require_there(options.init_from)
-    if isinstance(options.resume, Path) and not is_file(options.resume) and not options.resume.is_dir():
-        require_there(options.resume)
 
 
 def checkpoint_to_resume(options: argparse.Namespace) -> Path | None:
@@ -193,10 +190,10 @@ def checkpoint_to_resume(options: argparse.Namespace) -> Path | None:
                 raise UserError(f"--resume CHECKPOINT goes on with a run as it is: leave out {option_name(name)}.")
         if not is_file(options.resume) and options.resume.is_dir():
             raise UserError(f"{options.resume} is a folder: {advice_for_folder(options)}.")
+        require_there(options.resume)
         return Path(options.resume)
     if not options.run:
         raise UserError("--resume without a checkpoint needs the name of a run: give --run, or a checkpoint.")
-    require_run_name(options.run)
     return next(reversed(all_checkpoints(options.checkpoints / options.run)), None)
 
 
@@ -286,7 +283,7 @@ def on_machines(plan: "TrainingPlan", options: argparse.Namespace) -> "Supervise
     with free_name_on_failure(plan.run, plan.checkpoints, plan.runs):
         cluster = connect(options.cluster, plan.config.game.name)
         try:
-            cluster.require_compatible(cluster.machines()[: options.machines])
+            cluster.require_compatible(options.machines)
         except BaseException:  # Ctrl-C, too
             cluster.close()
             raise

@@ -12,9 +12,9 @@ import sys
 from types import TracebackType
 
 from breakout_a3c.dependencies import dependency_trouble
+from breakout_a3c.launch import GARBAGE_THRESHOLD
 
 PR_SET_PDEATHSIG = 1
-GARBAGE_THRESHOLD = 50_000  # as in launch.py
 
 gc.set_threshold(GARBAGE_THRESHOLD)
 if sys.platform == "linux":

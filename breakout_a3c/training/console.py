@@ -104,7 +104,7 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         f"{status.progress:.1%}",
         time_left(status),
     )
-    trouble = f", {status.learners_replaced} {what_happened(status)}" if status.learners_replaced else ""
+    trouble = f", {status.learners_replaced} {lost_or_replaced(status)}" if status.learners_replaced else ""
     evaluation = "-" if status.evaluation is None else number(status.evaluation)
     rows = [
         ("agent steps", f"{status.steps:,}", "score, last 100", number(status.mean_return)),
@@ -122,7 +122,7 @@ def live_table(run: str, status: TrainingStatus) -> Table:
     return table
 
 
-def what_happened(status: TrainingStatus) -> str:
+def lost_or_replaced(status: TrainingStatus) -> str:
     """Return what became of actor-learners that died: on a cluster their machine may be gone, too."""
     return "lost" if status.machines else "replaced"
 
@@ -157,11 +157,12 @@ def plain_line(status: TrainingStatus) -> str:
         f"checkpoint {status.minutes_since_checkpoint:.1f} min ago",
     ]
     if status.learners_replaced:
-        parts.append(f"{status.learners_replaced} {what_happened(status)}")
+        parts.append(f"{status.learners_replaced} {lost_or_replaced(status)}")
     if status.updates_not_finite:
         parts.append(f"{status.updates_not_finite} updates not finite")
     parts += [
-        f"{machine.name}: {', '.join(machine_cells(machine))}, {machine.exchange_seconds * 1000:.0f} ms an exchange"
+        f"{machine.name}: {', '.join(machine_cells(machine))}"
+        + (f", {machine.exchange_seconds * 1000:.0f} ms an exchange" if machine.exchange_seconds else "")
         for machine in status.machines
     ]
     return "  ".join(parts)
