@@ -44,7 +44,7 @@ def main() -> None:
     model, episodes = str(options.model.resolve()), str(options.episodes)
     commands = {
         "SB3's evaluate_policy": sb3_command(make_sb3_python(options.venv), "sb3_evaluate_policy", model, episodes),
-        "this project": [sys.executable, "play.py", model, "--json", "--episodes", episodes],
+        "this project": [sys.executable, "play.py", model, "--json", "--sticky", "0", "--episodes", episodes],
     }
     found = {}
     for name, command in commands.items():

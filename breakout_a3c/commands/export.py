@@ -80,7 +80,8 @@ def export_to_hub(model: Path, folder: Path) -> None:
     write_hub_folder(model, checkpoint, evaluation_of(model), folder)
     check_target(folder / REPLAY)
     agent = build_agent(checkpoint, model)
-    player = Player(agent.network, checkpoint.config.game, Protocol(episodes=1))
+    game = checkpoint.config.game
+    player = Player(agent.network, game, Protocol.trained_for(game, episodes=1))
     record(player.play(0), folder / REPLAY, player.frames_per_second)
     print(f"{folder} is ready. This uploads it, after hf auth login:")
     print(f"hf upload NAME/{model.stem} {folder}")

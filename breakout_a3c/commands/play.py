@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from breakout_a3c.command_line import Parser, add_host_option, add_import_option, number_between, require_page
 from breakout_a3c.config import CHECKPOINTS, GAMES_PER_SEED, PROTOCOL_SEEDS
@@ -99,8 +99,8 @@ def add_game_options(parser: argparse.ArgumentParser) -> None:
         "--sticky",
         metavar="P",
         type=number_between(float, 0, 1),
-        default=0.0,
-        help="probability that the emulator repeats the last action [0] (Machado et al. 2018: 0.25)",
+        help="probability that the emulator repeats the last action [as the agent was trained] "
+        "(Machado et al. 2018: 0.25)",
     )
     parser.add_argument(
         "--seed",
@@ -160,8 +160,13 @@ def load(options: argparse.Namespace, default_episodes: int) -> "tuple[Agent, Pr
     game = agent.checkpoint.config.game
     if options.sticky and not game.is_atari:
         raise UserError(f"--sticky is for Atari games: leave it out for {game.name}.")
-    episodes = options.episodes or default_episodes
-    return agent, Protocol(episodes, options.seed, options.greedy, options.sticky)
+    return agent, Protocol.trained_for(game, **rules_of(options, default_episodes))
+
+
+def rules_of(options: argparse.Namespace, default_episodes: int) -> dict[str, Any]:
+    """Return the rules of the games that the options ask for."""
+    rules = {"episodes": options.episodes or default_episodes, "seed": options.seed, "greedy": options.greedy}
+    return rules if options.sticky is None else rules | {"sticky": options.sticky}
 
 
 def watch(
@@ -201,13 +206,11 @@ def make_player(options: argparse.Namespace, controls: "Controls") -> "Player":
     from breakout_a3c.playing.player import Player
 
     if options.follow is not None:
-        from breakout_a3c.playing.evaluation import Protocol
         from breakout_a3c.playing.following import make_following_player
         from breakout_a3c.saving.watched_run import newest_run
 
         run = newest_run(CHECKPOINTS) if options.follow == NEWEST_RUN else options.follow
-        protocol = Protocol(options.episodes or GAMES_PER_SEED, options.seed, options.greedy, options.sticky)
-        return make_following_player(run, protocol, controls)
+        return make_following_player(run, controls, **rules_of(options, GAMES_PER_SEED))
     agent, protocol = load(options, default_episodes=GAMES_PER_SEED)
     return Player(agent.network, agent.checkpoint.config.game, protocol, controls)
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -36,6 +36,16 @@ class Protocol:
     sticky: float = 0.0  # probability that the emulator repeats the last action
     max_noops: int = 30  # emulator frames
     max_episode_frames: int = 108_000  # emulator frames
+
+    @classmethod
+    def trained_for(cls, game: GameOptions, **rules: Any) -> Self:
+        """Return the protocol that an agent was trained for: sticky actions and no-ops are those of its training.
+
+        Args:
+            game: Of the training.
+            **rules: Fields that are otherwise.
+        """
+        return cls(**({"sticky": game.sticky, "max_noops": game.max_noops} | rules))
 
     def game_seeds(self) -> list[int]:
         """Return one seed a game; they are odd, and those of the training are even."""

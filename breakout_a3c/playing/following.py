@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 from breakout_a3c.config import GAMES_PER_SEED
 from breakout_a3c.errors import UserError
@@ -16,8 +17,13 @@ from breakout_a3c.saving.agent import build_agent
 from breakout_a3c.saving.watched_run import Watcher
 
 
-def make_following_player(run: Path, protocol: Protocol, controls: Controls) -> Player:
+def make_following_player(run: Path, controls: Controls, **rules: Any) -> Player:
     """Return a player that asks the training of a run for its newest parameters at each game.
+
+    Args:
+        run: Its folder of checkpoints.
+        controls: Set by the viewer.
+        **rules: Of the protocol, where it is not the one that the training is for.
 
     Raises:
         UserError: If there is neither a training nor a checkpoint.
@@ -29,14 +35,14 @@ def make_following_player(run: Path, protocol: Protocol, controls: Controls) -> 
         return Shown(build_agent(checkpoint, path).network, checkpoint.steps, curve)
 
     path, checkpoint, _ = watcher.ask()
-    network = build_agent(checkpoint, path).network
-    return Player(network, checkpoint.config.game, protocol, controls, newest)
+    network, game = build_agent(checkpoint, path).network, checkpoint.config.game
+    return Player(network, game, Protocol.trained_for(game, **rules), controls, newest)
 
 
 def show_training(run: Path, display: Display, controls: Controls) -> None:
     """Show the games of a training until the viewer quits."""
     with RecordingOnDemand(controls) as recordings:
-        player = make_following_player(run, Protocol(GAMES_PER_SEED), controls)
+        player = make_following_player(run, controls, episodes=GAMES_PER_SEED)
         for game in itertools.cycle(range(GAMES_PER_SEED)):
             if not show_game(display, player.play(game), player.frames_per_second, controls, recordings):
                 break

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from breakout_a3c.config import GameOptions
+
 if TYPE_CHECKING:  # these import torch, which --help need not wait for
     from breakout_a3c.playing.evaluation import EvaluationResult
     from breakout_a3c.saving.agent import Agent
 
 SPREAD = ("std", "standard_error")
-EMULATOR_FACTS = ("auto_fire", "frame_skip", "max_noops", "sticky", "max_episode_frames")
+EMULATOR_FACTS = ("auto_fire", "frame_skip", "max_noops", "sticky", "sticky_in_training", "max_episode_frames")
 # Name of a row: its key in the report, and the format of its value.
 TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
     "model": ("model", str),
@@ -18,8 +20,9 @@ TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
     "actions": ("action_names", ", ".join),
     "auto-FIRE": ("auto_fire", lambda fires: "yes" if fires else "no"),
     "frame skip": ("frame_skip", str),
-    "no-ops": ("max_noops", "1 to {} frames".format),
+    "no-ops": ("max_noops", lambda frames: f"1 to {frames} frames" if frames else "none"),
     "sticky": ("sticky", "{:g}".format),
+    "when trained": ("sticky_in_training", str),
     "frame cap": ("max_episode_frames", "{:,}".format),
     "policy": ("policy", str),
     "seed": ("seed", str),
@@ -63,6 +66,7 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
         "action_names": action_names,
         "auto_fire": options.auto_fire and "FIRE" in action_names,
         "frame_skip": options.frame_skip,
+        "sticky_in_training": sticky_in_training(options),
         **result.to_dict(),
         # The same on any machine where these three are the same.
         "precision": str(agent.precision).removeprefix("torch."),
@@ -72,6 +76,15 @@ def evaluation_facts(model: Path, agent: "Agent", result: "EvaluationResult") ->
     if not options.is_atari:
         facts |= dict.fromkeys(EMULATOR_FACTS)
     return facts
+
+
+def sticky_in_training(options: GameOptions) -> str:
+    """Return how sticky actions were in the games that an agent learned from."""
+    from breakout_a3c.games.batch import STICKY
+
+    if options.sticky or not options.sticky_games:
+        return f"{options.sticky:g}"
+    return f"0, and {STICKY:g} in {options.sticky_games:.0%} of the games of the later half"
 
 
 def table_lines(facts: dict[str, Any]) -> Iterator[str]:

@@ -106,7 +106,7 @@ def run_evaluator(config: TrainConfig, snapshot: Tensor, pipe: Connection) -> No
         network = make_network(config.network, environment)
         environment.close()
         local = LocalParameters(network, resolve_precision(config.network.precision))
-        protocol = Protocol(episodes=config.upkeep.eval_episodes, seed=PROTOCOL_SEEDS, sticky=config.game.sticky)
+        protocol = Protocol.trained_for(config.game, episodes=config.upkeep.eval_episodes, seed=PROTOCOL_SEEDS)
         while True:
             throttle.off = pipe.recv()
             local.pull(snapshot)

@@ -34,6 +34,7 @@ def test_the_facts_are_those_of_the_model_and_of_the_protocol(checkpoint_path: P
         "action_names": ("FIRE", "RIGHT", "LEFT"),
         "auto_fire": True,
         "frame_skip": 4,
+        "sticky_in_training": "0, and 0.25 in 50% of the games of the later half",
         "precision": "float32",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "versions": program_versions(),
@@ -64,6 +65,7 @@ def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
         "frame skip": "4",
         "no-ops": "1 to 30 frames",
         "sticky": "0",
+        "when trained": "0, and 0.25 in 50% of the games of the later half",
         "frame cap": "108,000",
         "policy": "sampled",
         "seed": "0",
@@ -85,6 +87,19 @@ def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
 def test_games_that_are_not_independent_have_a_reason_in_place_of_the_standard_error(checkpoint_path: Path) -> None:
     facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), make_result(greedy=True))
     assert rows(facts)["standard error"] == "- (greedy games without sticky actions are not independent)"
+
+
+@pytest.mark.parametrize(("sticky", "sticky_games", "told"), [(0.25, 0.5, "0.25"), (0.0, 0.0, "0")])
+def test_the_report_says_how_sticky_the_training_was(
+    tmp_path: Path, sticky: float, sticky_games: float, told: str
+) -> None:
+    path = save_untrained(BREAKOUT.replace(sticky=sticky, sticky_games=sticky_games, precision="float32"), tmp_path)
+    assert rows(evaluation_facts(path, load_agent(path), make_result()))["when trained"] == told
+
+
+def test_a_protocol_without_noops_says_so(checkpoint_path: Path) -> None:
+    facts = evaluation_facts(Path("model.pt"), load_agent(checkpoint_path), make_result(max_noops=0))
+    assert rows(facts)["no-ops"] == "none"
 
 
 @pytest.mark.parametrize("greedy", [False, True])

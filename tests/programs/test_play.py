@@ -20,8 +20,10 @@ from breakout_a3c.playing.recording import RecordingOnDemand
 from breakout_a3c.playing.report import TABLE
 from breakout_a3c.playing.show import show_game
 from breakout_a3c.playing.window import Window
+from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.saving.agent import load_agent
 from tests import running
+from tests.conftest import save_untrained
 
 ROOT = Path(__file__).parents[2]
 BAD_INPUT = 2
@@ -84,7 +86,14 @@ def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkp
     assert done.returncode == 0, done.stderr
     rows = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
     assert rows["actions"] == "LEFT, RIGHT"
-    assert not {"auto-FIRE", "no-ops", "sticky", "frame cap"} & set(rows)
+    assert not {"auto-FIRE", "no-ops", "sticky", "when trained", "frame cap"} & set(rows)
+
+
+def test_an_agent_plays_as_sticky_as_it_was_trained_unless_told_otherwise(tmp_path: Path) -> None:
+    model = save_untrained(BREAKOUT.replace(sticky=0.25, max_noops=0, precision="float32"), tmp_path)
+    own, other = (json.loads(run(model, "--episodes", 1, "--json", *more).stdout) for more in ((), ("--sticky", 0)))
+    assert (own["sticky"], own["max_noops"]) == (0.25, 0)
+    assert (other["sticky"], other["max_noops"]) == (0.0, 0)
 
 
 def test_a_recorded_beginning_prints_nothing_on_stderr(checkpoint_path: Path, tmp_path: Path) -> None:
