@@ -117,7 +117,7 @@ def differentiate(
     """
     network = local.network
     features = [each.requires_grad_() for each in rollout.features(network)]
-    logits, values = network.replay(features, rollout.first_lstm_state, rollout.ended)
+    logits, values = network.replay_from_cache(features, rollout.lstm_states, rollout.ended)
     losses = actor_critic_losses(
         logits.flatten(0, 1),
         values.flatten(),

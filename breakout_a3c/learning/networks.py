@@ -238,10 +238,13 @@ class Heads(nn.Module):
         mirrored_actions: For each action the one that mirrors it; None for one part.
     """
 
+    _mirrored_actions: Tensor | None  # (A,) int64
+
     def __init__(self, num_features: int, num_actions: int, mirrored_actions: Sequence[int] | None = None) -> None:
         super().__init__()
-        self._mirrored_actions = None if mirrored_actions is None else list(mirrored_actions)
+        self.register_buffer("_mirrored_actions", None, persistent=False)
         if mirrored_actions is not None:
+            self._mirrored_actions = torch.tensor(mirrored_actions)
             assert sorted(mirrored_actions) == list(range(num_actions)), f"{mirrored_actions} mirror no policy"
             num_features //= 2
         self.policy = nn.Linear(num_features, num_actions)
@@ -252,7 +255,8 @@ class Heads(nn.Module):
         if self._mirrored_actions is None:
             return self.policy(policy_features.float()), self.value(value_features.float()).squeeze(-1)
         as_it_is, mirrored = self.policy(in_halves(policy_features.float())).unbind(1)
-        return as_it_is + mirrored[:, self._mirrored_actions], self.value(in_halves(value_features.float())).sum((1, 2))
+        logits = as_it_is + mirrored.index_select(1, self._mirrored_actions)
+        return logits, self.value(in_halves(value_features.float())).sum((1, 2))
 
 
 def in_halves(features: Tensor) -> Tensor:
@@ -416,8 +420,27 @@ class ActorCritic(nn.Module):
         """
         if self.memory:
             features = [self.memory.replay(features[0], lstm_state, ended)]
+        return self._decide(features)
+
+    def replay_from_cache(
+        self, features: Sequence[Tensor], lstm_states: Tensor, ended: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what ``replay`` does, for the rollout that this network played: faster, and differentiably, too.
+
+        Args:
+            features: ``(T, B, num_features)`` of each trunk.
+            lstm_states: ``(T, B, S)``, what the games remembered before each step.
+            ended: ``(T, B)`` bool, after which steps they remember nothing.
+        """
+        if self.memory:
+            features = [self.memory.replay_from_cache(features[0], lstm_states, ended)]
+        return self._decide(features)
+
+    def _decide(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return logits ``(T, B, A)`` and values ``(T, B)``, given the features ``(T, B, F)`` of each."""
         logits, values = self.heads(features[0].flatten(0, 1), features[-1].flatten(0, 1))
-        return logits.unflatten(0, ended.shape), values.unflatten(0, ended.shape)
+        steps = features[0].shape[:2]
+        return logits.unflatten(0, steps), values.unflatten(0, steps)
 
 
 def resolve_precision(precision: Precision) -> torch.dtype:

@@ -30,7 +30,7 @@ class Rollout:
     values: Tensor  # (T, B) float32, of the states acted in
     next_values: Tensor  # (T, B) float32, of the states that followed, 0 after a terminal step
     ended: Tensor  # (T, B) bool, the next row is of another life or game
-    first_lstm_state: Tensor  # (B, S) float32, what the games remembered before the first step; without a memory S is 0
+    lstm_states: Tensor  # (T, B, S) float32, what the games remembered before each step; without a memory S is 0
     cached_outputs: list[CachedOutputs]  # T times what acting computed, for the gradient
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Rollout:
         """
         features = network.features(self.observations[:, games].flatten(0, 1))
         features = [each.unflatten(0, (-1, len(games))) for each in features]
-        return network.replay(features, self.first_lstm_state[games], self.ended[:, games])
+        return network.replay(features, self.lstm_states[0, games], self.ended[:, games])
 
 
 class RolloutCollector:
@@ -138,8 +138,10 @@ class RolloutCollector:
         all_logits: list[Tensor] = []
         cached_outputs: list[CachedOutputs] = []
         weights = network.weights()
-        lstm_state = first_lstm_state = self._lstm_state_for(network)
+        lstm_state = self._lstm_state_for(network)
+        lstm_states: list[Tensor] = []
         for t in range(length):
+            lstm_states.append(lstm_state)
             logits, self._values[t], cached, lstm_state = network.act(self._observations[t], weights, lstm_state)
             all_logits.append(logits)
             cached_outputs.append(cached)
@@ -163,7 +165,7 @@ class RolloutCollector:
             self._values[:length],
             self._next_values[:length],
             self._ended[:length],
-            first_lstm_state,
+            torch.stack(lstm_states),
             cached_outputs,
         )
 

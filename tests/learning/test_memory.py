@@ -62,7 +62,7 @@ def slow_replay(network: ActorCritic, rollout: Rollout, game: int) -> tuple[Tens
     """Return one game's logits ``(T, A)`` and values ``(T,)``, unrolled step by step from its first observation."""
     memory = network.memory
     assert memory
-    outputs, held = rollout.first_lstm_state[game].chunk(2)
+    outputs, held = rollout.lstm_states[0, game].chunk(2)
     found = []
     for t, ended in enumerate(rollout.ended[:, game].tolist()):
         (features,) = (trunk(rollout.observations[t, game : game + 1])[-1][0] for trunk in network.trunks)
@@ -110,7 +110,7 @@ def test_gradient_and_rollout_are_those_of_the_slow_version() -> None:
     collector = RolloutCollector(CONFIG, games, seed=0)
     for number in range(2):
         rollout = collector.collect(network)
-        assert bool(rollout.first_lstm_state.any()) == (number > 0)
+        assert bool(rollout.lstm_states[0].any()) == (number > 0)
         slow = [slow_replay(network, rollout, game) for game in range(len(games))]
         torch.testing.assert_close(rollout.values, torch.stack([values for _, values in slow], 1), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(rollout.logits, torch.stack([logits for logits, _ in slow], 1), atol=1e-5, rtol=1e-4)
@@ -210,7 +210,7 @@ def test_what_games_remember_is_saved_with_them() -> None:
     other = RolloutCollector(CONFIG, make_games(), seed=1)
     other.restore(state)
     rollout = other.collect(network)
-    assert torch.equal(rollout.first_lstm_state, expected.first_lstm_state)
+    assert torch.equal(rollout.lstm_states, expected.lstm_states)
     assert torch.equal(rollout.values, expected.values)
     fewer = RolloutCollector(CONFIG, make_games()[:1], seed=1)
     with pytest.raises((ValueError, KeyError)):
@@ -222,7 +222,7 @@ def test_games_of_a_network_without_a_memory_begin_with_none() -> None:
     collector.collect(ActorCritic("mlp", (4,), 2))
     other = RolloutCollector(CONFIG, make_games(), seed=0)
     other.restore(collector.state())
-    assert not other.collect(make_policy()).first_lstm_state.any()
+    assert not other.collect(make_policy()).lstm_states[0].any()
 
 
 @torch.no_grad()

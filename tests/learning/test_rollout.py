@@ -175,7 +175,7 @@ def test_cached_outputs_are_those_of_the_states_acted_in(others: int) -> None:
     rollout, _, network = collect(make_config(5), *games)
     cached = rollout.cached_outputs_of(slice(None))
     (features,) = network.features_from_cache(rollout.observations.flatten(0, 1), cached)
-    logits, values = network.replay(rollout.features(network), rollout.first_lstm_state, rollout.ended)
+    logits, values = network.replay(rollout.features(network), rollout.lstm_states[0], rollout.ended)
     torch.testing.assert_close(network.heads(features, features), (logits.flatten(0, 1), values.flatten()))
     torch.testing.assert_close(values, rollout.values)
     torch.testing.assert_close(logits, rollout.logits)
