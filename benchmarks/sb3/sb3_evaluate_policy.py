@@ -52,13 +52,13 @@ class Adapter:
 
 
 def main() -> None:
-    """Evaluate the model named on the command line, and print the scores as JSON."""
-    model, episodes = Path(sys.argv[1]), int(sys.argv[2])
+    """Evaluate the model named on the command line, sampled or greedy, and print the scores as JSON."""
+    model, episodes, policy = Path(sys.argv[1]), int(sys.argv[2]), (*sys.argv[3:], "sampled")[0]
     torch.set_num_threads(1)
     games = make_games(ENVIRONMENTS, seed=10_007, clip_reward=False)
     adapter = Adapter(model, games.action_space.n)
     scores, lengths = evaluate_policy(
-        adapter, games, n_eval_episodes=episodes, deterministic=False, return_episode_rewards=True
+        adapter, games, n_eval_episodes=episodes, deterministic=policy == "greedy", return_episode_rewards=True
     )
     games.close()
     print(json.dumps({"scores": scores, "lengths": lengths}))

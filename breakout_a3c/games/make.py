@@ -30,7 +30,12 @@ def make_environment(options: GameOptions, seed: int | None = None, **changes: A
         environment = make_other(options.name)
         environment.reset(seed=seed)
         return environment
-    settings: dict[str, Any] = {
+    return AtariGame(options.name, seed=seed, **(atari_settings(options) | changes))
+
+
+def atari_settings(options: GameOptions) -> dict[str, Any]:
+    """Return the arguments of AtariGame that ``options`` describe."""
+    return {
         "actions": options.actions,
         "frame_skip": options.frame_skip,
         "max_noops": options.max_noops,
@@ -39,7 +44,6 @@ def make_environment(options: GameOptions, seed: int | None = None, **changes: A
         "refill_on_life_loss": options.terminal_on_life_loss,
         "max_episode_frames": options.max_episode_frames,
     }
-    return AtariGame(options.name, seed=seed, **(settings | changes))
 
 
 def make_other(name: str) -> GymnasiumGame:

@@ -47,9 +47,20 @@ class Protocol:
         """
         return cls(**({"sticky": game.sticky, "max_noops": game.max_noops} | rules))
 
+    def atari_changes(self) -> dict[str, Any]:
+        """Return the arguments of AtariGame that are the protocol's, whatever the agent was trained with."""
+        return {
+            "sticky": self.sticky,
+            "max_noops": self.max_noops,
+            "max_episode_frames": self.max_episode_frames,
+        }
+
     def game_seeds(self) -> list[int]:
         """Return one seed a game; they are odd, and those of the training are even."""
         return evaluation_seeds(self.seed, self.episodes)
+
+
+GameMaker = Callable[[GameOptions, Protocol], Game]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +234,22 @@ class OngoingGame:
         return PlayedGame(self.number, game, bytes(self._actions))
 
 
+def make_evaluation_environment(options: GameOptions, protocol: Protocol) -> Game:
+    """Build the model's own environment under the rules of the evaluation.
+
+    Raises:
+        UserError: If there is no such game.
+    """
+    return make_environment(options, **protocol.atari_changes())
+
+
 def play_games(
     network: ActorCritic,
     options: GameOptions,
     protocol: Protocol,
     games_at_once: int,
     next_number: Callable[[Collection[int]], int | None],
+    make_game: GameMaker = make_evaluation_environment,
 ) -> Iterator[list[PlayedGame]]:
     """Play games of ``protocol`` in one process.
 
@@ -239,6 +260,7 @@ def play_games(
         games_at_once: How many games are played side by side, up to ``BATCH_ROWS``.
         next_number: Takes the rows that are free, and returns the number of the next game in the protocol, or None
             when there are no more games for them.
+        make_game: Builds the environment of the games.
 
     Yields:
         After each agent step, the games that it ended.
@@ -247,7 +269,7 @@ def play_games(
     batch = FixedBatch(network)
     games: list[OngoingGame] = []
     while len(games) < games_at_once and (number := next_number(free_rows(games))) is not None:
-        games.append(OngoingGame(make_evaluation_environment(options, protocol), options))
+        games.append(OngoingGame(make_game(options, protocol), options))
         games[-1].begin(number, seeds[number])
     while games:
         for game in games:
@@ -303,17 +325,3 @@ def summarise(protocol: Protocol, played: Sequence[PlayedGame]) -> EvaluationRes
     assert [game.number for game in ordered] == list(range(protocol.episodes)), "all games, and each of them once"
     distinct = len({(game.game, game.actions) for game in ordered})
     return EvaluationResult(protocol, [game.game for game in ordered], distinct)
-
-
-def make_evaluation_environment(options: GameOptions, protocol: Protocol) -> Game:
-    """Build the model's own environment under the rules of the evaluation.
-
-    Raises:
-        UserError: If there is no such game.
-    """
-    return make_environment(
-        options,
-        sticky=protocol.sticky,
-        max_noops=protocol.max_noops,
-        max_episode_frames=protocol.max_episode_frames,
-    )

@@ -9,6 +9,7 @@ from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,8 +17,10 @@ from breakout_a3c.errors import UserError
 from breakout_a3c.playing.evaluation import (
     BATCH_ROWS,
     EvaluationResult,
+    GameMaker,
     PlayedGame,
     Protocol,
+    make_evaluation_environment,
     play_games,
     summarise,
     take_next,
@@ -34,7 +37,11 @@ KILLED_SECONDS = 3.0
 
 
 def evaluate_on_all_cores(
-    context: Context, agent: Agent, protocol: Protocol, on_game: Callable[[list[PlayedGame]], None]
+    context: Context,
+    agent: Agent,
+    protocol: Protocol,
+    on_game: Callable[[list[PlayedGame]], None],
+    make_game: GameMaker = make_evaluation_environment,
 ) -> EvaluationResult:
     """Play the games of ``protocol``; a process that has finished one receives the next.
 
@@ -43,6 +50,7 @@ def evaluate_on_all_cores(
         agent: The player.
         protocol: The games and their rules.
         on_game: Called after each game with all games that are over.
+        make_game: Builds the games' environments, in each process; a function of a module.
 
     Raises:
         UserError: If a process is killed, or if there is too little shared memory.
@@ -52,7 +60,8 @@ def evaluate_on_all_cores(
     games_at_once = min(BATCH_ROWS, math.ceil(protocol.episodes / players))
     checkpoint, ends = what_plays(agent.checkpoint), Ends()
     require_shared_memory(checkpoint.parameters.nbytes)
-    pipes = dict(start_player(context, checkpoint, agent.precision, protocol, games_at_once) for _ in range(players))
+    task = (checkpoint, agent.precision, protocol, games_at_once, make_game)
+    pipes = dict(start_player(context, *task) for _ in range(players))
     remaining = list(range(protocol.episodes))
     played: list[PlayedGame] = []
     while len(played) < protocol.episodes:
@@ -98,13 +107,10 @@ def what_plays(checkpoint: Checkpoint) -> Checkpoint:
     )
 
 
-def start_player(
-    context: Context, checkpoint: Checkpoint, precision: torch.dtype, protocol: Protocol, games_at_once: int
-) -> tuple[Connection, BaseProcess]:
-    """Start a process that plays games of ``protocol``; return the pipe to it, and the process."""
+def start_player(context: Context, *task: Any) -> tuple[Connection, BaseProcess]:
+    """Start ``run_evaluation_process`` with a task; return the pipe to it, and the process."""
     ours, theirs = Pipe()
-    task = (checkpoint, precision, protocol, games_at_once, theirs)
-    process = start_process(context, "player", run_evaluation_process, *task)
+    process = start_process(context, "player", run_evaluation_process, theirs, *task)
     theirs.close()
     return ours, process
 
@@ -121,17 +127,23 @@ def kills_reported(process: BaseProcess, ends: Ends) -> Iterator[None]:
 
 
 def run_evaluation_process(
-    checkpoint: Checkpoint, precision: torch.dtype, protocol: Protocol, games_at_once: int, pipe: Connection
+    pipe: Connection,
+    checkpoint: Checkpoint,
+    precision: torch.dtype,
+    protocol: Protocol,
+    games_at_once: int,
+    make_game: GameMaker,
 ) -> None:
     """Ask for games, play them and send them back, until there are no more.
 
     Args:
+        pipe: To the process that evaluates; it receives each GameRequest and PlayedGame, and None at the end, or a
+            traceback.
         checkpoint: The player.
         precision: Of its arithmetic.
         protocol: The games and their rules.
         games_at_once: How many games are played side by side.
-        pipe: To the process that evaluates; it receives each GameRequest and PlayedGame, and None at the end, or a
-            traceback.
+        make_game: Builds their environments.
     """
 
     def request_number(free_rows: Collection[int]) -> int | None:
@@ -141,7 +153,8 @@ def run_evaluation_process(
 
     try:
         agent = build_agent(checkpoint, Path(checkpoint.run), precision)
-        for ended in play_games(agent.network, checkpoint.config.game, protocol, games_at_once, request_number):
+        task = (agent.network, checkpoint.config.game, protocol, games_at_once, request_number, make_game)
+        for ended in play_games(*task):
             for played in ended:
                 pipe.send(played)
         pipe.send(None)
