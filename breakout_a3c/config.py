@@ -414,11 +414,25 @@ class StepLimitOptions(Options):
         low=1e-12,
         high=1e38,
     )
+    max_staleness: int | None = option(
+        3,
+        "updates of others between an actor-learner's pull and its own, beyond which its step is shortened in "
+        "proportion: 8 whole steps at a time add up to one that teaches nothing (Zhang et al. 2016; "
+        "docs/notes/lateness.md); none: no limit (Mnih et al. 2016)",
+        low=0,
+        high=10**6,
+    )
 
     @property
     def active(self) -> bool:
         """Whether a step is tried before it is taken."""
         return self.max_kl is not None or self.max_value_change is not None
+
+    def scale_at(self, staleness: int) -> float:
+        """Return how much of a step is taken whose gradient is so many updates late."""
+        if self.max_staleness is None or staleness <= self.max_staleness:
+            return 1.0
+        return (1 + self.max_staleness) / (1 + staleness)
 
 
 @dataclass(frozen=True, slots=True)

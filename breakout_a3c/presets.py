@@ -19,6 +19,7 @@ PLAIN = BREAKOUT.replace(
     warmup_updates=0,
     max_kl=None,
     max_value_change=None,
+    max_staleness=None,
     average_steps=0,
 )
 # CartPole-v1, which counts as solved at a mean return of 475.

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.common.drawing import chart
 from benchmarks.common.paths import RESULTS, from_root
 from benchmarks.common.programs import add_draw_option, make_parser
-from benchmarks.learning.recipes import WITHOUT_TURNS, Limit, Recipe, results_of, try_recipes
+from benchmarks.learning.recipes import ALL_AT_ONCE, Limit, Recipe, results_of, try_recipes
 from breakout_a3c.playing.evaluation import Protocol
 
 OUTPUT = RESULTS / "ablations"
@@ -30,7 +30,7 @@ ABLATIONS = (
     Recipe("without sticky games", "--sticky-games 0"),
     Recipe("without the limit on the policy", "--max-kl none"),
     Recipe("without the limit on the values", "--max-value-change none"),
-    Recipe("without turns", "", WITHOUT_TURNS),
+    Recipe("without turns", "", ALL_AT_ONCE),
     Recipe("without warm-up", "--warmup-updates 0"),
     Recipe("rollouts do not grow", "--final-rollout-length none"),
     Recipe("entropy bonus does not fall", "--final-entropy-coef 0.01"),

@@ -24,7 +24,7 @@ from breakout_a3c.saving.checkpoints import load_checkpoint
 CURVE_POINTS = 50
 LOOK_SECONDS = 1.0
 RESULT_FACTS = ("mean", "standard_error", "episodes", "seed", "policy")
-WITHOUT_TURNS = "-m benchmarks.variants.without_turns"
+ALL_AT_ONCE = "-m benchmarks.variants.at_once 512"
 
 
 @dataclass(frozen=True, slots=True)

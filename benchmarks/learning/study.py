@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.common.paths import RESULTS
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import make_parser
-from benchmarks.learning.recipes import WITHOUT_TURNS, Limit, Recipe, result_path, results_of, table, try_recipe
+from benchmarks.learning.recipes import ALL_AT_ONCE, Limit, Recipe, result_path, results_of, table, try_recipe
 from breakout_a3c.playing.evaluation import Protocol
 
 OUTPUT = RESULTS / "study"
@@ -58,7 +58,7 @@ RECIPES = (
     Recipe("a lost life is no end", "--no-terminal-on-life-loss"),
     Recipe("horizon 3M", "--total-steps 3000000"),
     Recipe("horizon 8M", "--total-steps 8000000"),
-    Recipe("without turns", "", WITHOUT_TURNS),
+    Recipe("without turns", "", ALL_AT_ONCE),
 )
 
 

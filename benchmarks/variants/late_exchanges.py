@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 import torch
 from torch import Tensor
 
-from breakout_a3c.cluster.exchange import Counts, GlobalState, GroupExchange
+from breakout_a3c.cluster.exchange import Counts, GlobalState, GroupExchange, weight_of_difference
 from breakout_a3c.commands import train
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.launch import launch
@@ -38,6 +38,7 @@ def run_machine(
     shared.parameters = own
     shared.optimizer = make_optimizer(len(own), config.optimizer)
     shared.optimizer_updates = lambda: int(shared.updates[learner_id])  # type: ignore[method-assign]
+    weight = weight_of_difference(config.learners.count)
     exchange = GroupExchange(f"{learner_id}", own, GlobalState(own.numpy().copy()))
     push, exchanged = shared.push, int(shared.steps[learner_id])
 
@@ -47,7 +48,7 @@ def run_machine(
         if shared.steps[learner_id] - exchanged >= steps:
             exchanged = int(shared.steps[learner_id])
             difference = exchange.difference(Counts())
-            server.add_(torch.from_numpy(difference.vector))
+            server.add_(torch.from_numpy(difference.vector), alpha=weight)
             applied = {difference.group: difference.number}
             exchange.take(GlobalState(server.numpy().copy(), applied=applied))
 

@@ -1,7 +1,7 @@
 """Differences of parameters, exchanged without barrier or lock: arithmetic over vectors.
 
 Each group of actor-learners moves its own copy of the parameters. Now and then it sends what it added since its last
-exchange, and adds what others did meanwhile. A difference has a number, so that one that is sent twice counts once.
+exchange, and goes on from what all have come to. A difference has a number, so that one that is sent twice counts once.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Vector = NDArray[np.float32]  # (P,)
+# Groups whose differences are summed up whole. Of more of them, each counts for less: the groups learn much the same at
+# the same time, and what four learn summed up goes so far that nothing is learned (docs/notes/lateness.md).
+SUMMED_GROUPS = 2
+
+
+def weight_of_difference(groups: int) -> float:
+    """Return how much of a difference counts where so many groups learn at the same time."""
+    return min(1.0, SUMMED_GROUPS / max(1, groups))
 
 
 class Counts(NamedTuple):
@@ -54,12 +62,12 @@ class GlobalState:
         """Return whether a difference has gone in."""
         return self.applied.get(difference.group, 0) >= difference.number
 
-    def with_difference(self, difference: Difference) -> "GlobalState":
-        """Return the state after a difference; the same where it has gone in before."""
+    def with_difference(self, difference: Difference, weight: float = 1.0) -> "GlobalState":
+        """Return the state after a difference, of which so much counts; the same where it has gone in before."""
         if self.has(difference):
             return self
         return GlobalState(
-            self.parameters + difference.vector,
+            self.parameters + np.float32(weight) * difference.vector,
             self.counts.plus(difference.counts),
             self.version + 1,
             self.applied | {difference.group: difference.number},
@@ -104,7 +112,7 @@ class GroupExchange:
         return self._sent
 
     def take(self, state: GlobalState) -> bool:
-        """Add what others did since the last exchange; return whether the difference that was sent has gone in."""
+        """Go on from what all have come to; return whether the difference that was sent has gone in."""
         if self._sent is None or not state.has(self._sent):
             return False
         self._parameters.add_(torch.from_numpy(state.parameters - self._at_sending.numpy()))

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, Vector
+from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, Vector, weight_of_difference
 from breakout_a3c.cluster.options import MAX_SYNC_SECONDS
 from breakout_a3c.learning.reports import LearnerReport
 
 OFFER_SECONDS = 2 * MAX_SYNC_SECONDS  # that it waits for a newer state, once there is one
+SILENT_SECONDS = 5 * MAX_SYNC_SECONDS  # without a difference: a group is cut off, or gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class ParameterServer:
         self._offered: GlobalState | None = None
         self._offers_end = 0.0
         self._news: list[GroupNews] = []
+        self._heard: dict[str, float] = {}  # when each group's last difference came
         self._stopped = False
 
     def begin(self, state: GlobalState) -> None:
@@ -81,7 +83,8 @@ class ParameterServer:
         """Apply a group's difference, and answer with what all have come to; its news count once, with that."""
         self._settle()
         if self._state is not None and not self._state.has(difference):
-            self._state = self._state.with_difference(difference)
+            self._heard[difference.group] = self._clock()
+            self._state = self._state.with_difference(difference, weight_of_difference(self._groups()))
             self._news.append(news)
         return Answer(self._state, self._stopped)
 
@@ -95,6 +98,10 @@ class ParameterServer:
         self._settle()
         news, self._news = self._news, []
         return Collected(self._state, news)
+
+    def _groups(self) -> int:
+        """Return how many groups learn at present."""
+        return sum(self._clock() - heard < SILENT_SECONDS for heard in self._heard.values())
 
     def _settle(self) -> None:
         """Go on from the newest state that was offered, once there was time for all."""

@@ -43,7 +43,7 @@ def learn(
     parameters = torch.empty_like(shared.parameters) if config.step_limits.active else shared.parameters
 
     for progress in shared.turns(learner_id):
-        version = shared.total_updates()
+        version, machine_version = shared.total_updates(), shared.optimizer_updates()
         local.pull(parameters.copy_(shared.parameters))
         rollout = collector.collect(network, progress)
 
@@ -62,7 +62,7 @@ def learn(
         staleness = shared.total_updates() - version
         learning_rate = config.optimizer.learning_rate_at(progress, version)
         step, change = step_within_limits(
-            gradient, grad_norm, learning_rate, parameters, local, rollout, shared, config.step_limits
+            gradient, grad_norm, learning_rate, parameters, local, rollout, shared, machine_version, config.step_limits
         )
         measures = None
         if step is not None:
@@ -155,9 +155,10 @@ def step_within_limits(
     local: LocalParameters,
     rollout: Rollout,
     shared: SharedParameters,
+    version: int,
     limits: StepLimitOptions,
 ) -> tuple[Tensor | None, PolicyChange | None]:
-    """Return the optimizer's step for a gradient, shortened where it goes too far, and what the whole one changes.
+    """Return the optimizer's step for a gradient, shortened where it goes too far or is late, and what it changes.
 
     Args:
         gradient: ``(P,)``, clipped.
@@ -167,19 +168,23 @@ def step_within_limits(
         local: The network that played it; left with the parameters that were tried.
         rollout: The states on which the change is measured.
         shared: Holds the optimizer.
-        limits: Of the change of policy and values.
+        version: How many updates of this machine's actor-learners are in the parameters.
+        limits: Of the change of policy and values, and of lateness.
 
     Returns:
-        ``(P,)``, or None where the gradient or what the step leaves is not finite; the change, or None where it was
-        not measured.
+        ``(P,)``, or None where the gradient or what the step leaves is not finite; what the whole step changes, or
+        None where it was not measured.
     """
     if not math.isfinite(grad_norm):
         return None, None
-    step = shared.optimizer.step_for(gradient, shared.optimizer_updates()).mul_(learning_rate)
-    if not limits.active:
-        return step, None
-    step, change = limit_step(step, parameters, local, rollout, limits)
-    return step if change.finite else None, change
+    updates = shared.optimizer_updates()
+    step, change = shared.optimizer.step_for(gradient, updates).mul_(learning_rate), None
+    if limits.active:
+        step, change = limit_step(step, parameters, local, rollout, limits)
+        if not change.finite:
+            return None, change
+    scale = limits.scale_at(updates - version)
+    return step * scale if scale < 1 else step, change
 
 
 def run_actor_learner(

@@ -13,6 +13,7 @@ ADDED_LATER = {
     "symmetric": False,
     "max_kl": None,
     "max_value_change": None,
+    "max_staleness": None,
     "warmup_updates": 0,
     "background": "black",
     "second_chances": 0.0,

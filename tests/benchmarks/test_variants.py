@@ -3,13 +3,12 @@
 import sys
 from multiprocessing import Pipe
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
 from benchmarks.common.paths import ROOT
-from benchmarks.variants import late_exchanges, late_gradients, without_turns
+from benchmarks.variants import at_once, late_exchanges
 from breakout_a3c.commands import train
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import PRESETS
@@ -23,7 +22,7 @@ CARTPOLE = ["--preset", "cartpole", "--threads", "4", "--total-steps", "6000", "
 
 @pytest.mark.parametrize(
     "variant",
-    ["without_turns", "late_gradients", "late_exchanges 200", pytest.param("two_groups", marks=pytest.mark.slow)],
+    ["at_once 3", "late_exchanges 200", pytest.param("two_groups", marks=pytest.mark.slow)],
 )
 def test_a_variant_trains_to_its_end(variant: str, tmp_path: Path) -> None:
     folders = ["--checkpoints", tmp_path / "checkpoints", "--runs", tmp_path / "runs"]
@@ -32,43 +31,24 @@ def test_a_variant_trains_to_its_end(variant: str, tmp_path: Path) -> None:
     assert "agent steps" in done.stdout
 
 
-def test_without_turns_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_run_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "usable_cores", lambda: 2)
-    monkeypatch.setattr(train, "main", lambda: None)
-    assert turns.Turns(8)._cores_are_shared
-    without_turns.main()
-    assert not turns.Turns(8)._cores_are_shared
-
-
-def test_a_late_step_is_pushed_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = PRESETS["breakout"].replace(threads=2)
-    shared = SharedParameters(torch.zeros(2), config)
-    seen = []
-
-    def push_twice(*_: object) -> None:
-        for step in (torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])):
-            shared.push(0, step)
-            seen.append(shared.parameters.tolist())
-
-    monkeypatch.setattr(late_gradients, "run_actor_learner", push_twice)
-    late_gradients.run_late_actor_learner(config, shared, 0, Pipe()[1], torch.empty(0, dtype=torch.uint8))
-    assert seen == [[0.0, 0.0], [-1.0, 0.0]]
-
-
-@pytest.mark.parametrize(
-    ("variant", "arguments", "target"),
-    [(late_gradients, [], "run_late_actor_learner"), (late_exchanges, ["200"], "run_machine")],
-)
-def test_a_variants_actor_learners_are_those_of_the_training(
-    variant: ModuleType, arguments: list[str], target: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "Supervisor", supervisor.Supervisor)
-    monkeypatch.setattr(sys, "argv", ["train", *arguments, "--threads", "2"])
     monkeypatch.setattr(train, "main", lambda: 0)
-    variant.main()
+    monkeypatch.setattr(sys, "argv", ["train", "6", "--threads", "8"])
+    assert turns.Turns(8)._cores == 2
+    at_once.main()
+    assert turns.Turns(8)._cores == 6
+    assert sys.argv == ["train", "--threads", "8"]
+
+
+def test_the_machines_of_a_variant_are_those_of_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "Supervisor", supervisor.Supervisor)
+    monkeypatch.setattr(sys, "argv", ["train", "200", "--threads", "2"])
+    monkeypatch.setattr(train, "main", lambda: 0)
+    late_exchanges.main()
     config = PRESETS["cartpole"]
     made = supervisor.Supervisor(process_context("spawn"), config, SharedParameters(torch.zeros(2), config), {})
-    assert target in repr(made._target)
+    assert "run_machine" in repr(made._target)
     assert sys.argv == ["train", "--threads", "2"]
 
 

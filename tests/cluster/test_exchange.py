@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from breakout_a3c.cluster.exchange import Counts, Difference, GlobalState, GroupExchange
-from breakout_a3c.cluster.parameter_server import OFFER_SECONDS, GroupNews, ParameterServer
+from breakout_a3c.cluster.parameter_server import OFFER_SECONDS, SILENT_SECONDS, GroupNews, ParameterServer
 
 SIZE = 5
 # Whole numbers, so that float32 adds them exactly in any order.
@@ -103,7 +103,7 @@ def test_a_server_that_starts_again_has_all_that_it_answered(seed: int) -> None:
     server = ParameterServer(clock=lambda: next(clock) * 0.1)
     first = GlobalState(START)
     server.begin(first)
-    groups = [Group(name, first) for name in "abc"]
+    groups = [Group(name, first) for name in "ab"]
     for _ in range(40):
         if chance.random() < 0.1:  # it dies; what was under way is lost
             server = ParameterServer(clock=lambda: next(clock) * 0.1)
@@ -126,6 +126,35 @@ def test_a_server_that_starts_again_has_all_that_it_answered(seed: int) -> None:
     assert state is not None
     np.testing.assert_array_equal(state.parameters, START + sum(group.learned for group in groups))
     assert state.counts == Counts(*map(sum, zip(*(group.done for group in groups), strict=True)))
+
+
+def test_of_more_than_two_groups_each_difference_counts_for_less() -> None:
+    now = [0.0]
+    server = ParameterServer(clock=lambda: now[0])
+    server.begin(GlobalState(START))
+    step = np.full(SIZE, 8, np.float32)
+    numbers = dict.fromkeys("abcd", 0)
+
+    def send(group: str) -> float:
+        before = server.collect(stopped=False).state
+        numbers[group] += 1
+        after = server.exchange(Difference(group, numbers[group], step, Counts()), news(group)).state
+        assert before
+        assert after
+        return float((after.parameters - before.parameters)[0])
+
+    assert [send(group) for group in "aabbcd"] == pytest.approx([8, 8, 8, 8, 16 / 3, 4])
+    now[0] = SILENT_SECONDS
+    assert send("a") == 8, "the others are gone"
+
+
+def test_a_group_has_what_counted_of_its_difference() -> None:
+    group = Group("a", GlobalState(START))
+    group.parameters += 6
+    state = GlobalState(START).with_difference(group.difference(), weight=0.5)
+    group.parameters += 1  # meanwhile
+    assert group.exchange.take(state)
+    np.testing.assert_array_equal(group.parameters.numpy(), START + 4)
 
 
 def test_the_newest_state_that_is_offered_wins() -> None:

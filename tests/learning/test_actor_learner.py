@@ -179,6 +179,30 @@ def test_the_weights_of_the_loss_are_those_of_this_point_of_the_run(progress: fl
     torch.testing.assert_close(losses.total, losses.policy + 0.3 * losses.value - entropy_coef * losses.entropy)
 
 
+def move_of_first_update(config: TrainConfig, updates_of_others: int, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    """Return by what an update moves the parameters during whose rollout others make so many."""
+    shared = make_shared(config.replace(threads=2, total_steps=10))
+    before, collect = shared.parameters.clone(), RolloutCollector.collect
+
+    def collect_beside_others(collector: RolloutCollector, *arguments: Any) -> Rollout:
+        shared.updates[1] += updates_of_others
+        return collect(collector, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RolloutCollector, "collect", collect_beside_others)
+        learn(config.replace(threads=2, total_steps=10), shared, 0, ReportSender(0, Pipe(duplex=False)[1]))
+    return shared.parameters - before
+
+
+@pytest.mark.parametrize(("updates_of_others", "scale"), [(0, 1.0), (3, 1.0), (7, 0.5), (15, 0.25)])
+def test_a_late_step_is_shortened(updates_of_others: int, scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, shortened = (
+        move_of_first_update(ALONE.replace(max_staleness=most), updates_of_others, monkeypatch) for most in (None, 3)
+    )
+    assert whole.abs().max() > 1e-6
+    torch.testing.assert_close(shortened, scale * whole, atol=1e-3 * float(whole.abs().max()), rtol=1e-3)
+
+
 def test_another_seed_gives_other_parameters() -> None:
     assert not torch.equal(train_alone(ALONE)[0].parameters, train_alone(ALONE.replace(seed=2))[0].parameters)
 

@@ -39,7 +39,7 @@ CARTPOLE_A3C: dict[str, Any] = {
     "max_grad_norm": 0.5, "average_steps": 0,
     "entropy_coef": 0.01, "final_entropy_coef": 0.002, "value_coef": 0.5, "value_loss": "squared",
     "loss_reduction": "mean",
-    "max_kl": None, "max_value_change": None,
+    "max_kl": None, "max_value_change": None, "max_staleness": None,
     "total_steps": 500_000, "max_minutes": 0.05, "max_episodes": None,
     "seed": 1, "checkpoint_minutes": 10.0, "keep_checkpoints": 5, "eval_minutes": 0.0, "eval_episodes": 10,
     "start_method": "forkserver",
