@@ -38,12 +38,12 @@ def main() -> None:
     parser.add_argument("--late", action="store_true", help="train with late differences instead")
     add_draw_option(parser)
     options = parser.parse_args()
-    file = options.output / "intervals.json"
+    recipes, file = LATE_RECIPES if options.late else RECIPES, options.output / "intervals.json"
     if not options.draw:
-        recipes = LATE_RECIPES if options.late else RECIPES
         try_recipes(recipes, options.seeds, Limit(steps=options.steps), options.output, PROTOCOL)
-        write_result(dict(intervals_of(results_of(options.output, RECIPES, options.seeds))), file)
-    print(table(results_of(options.output, (*RECIPES, *LATE_RECIPES), options.seeds), read_result(file)))
+        if not options.late:
+            write_result(dict(intervals_of(results_of(options.output, recipes, options.seeds))), file)
+    print(table(results_of(options.output, recipes, options.seeds), {} if options.late else read_result(file)))
 
 
 if __name__ == "__main__":
