@@ -174,6 +174,7 @@ class ClusterSupervisor:
         self._somebody_at = time.monotonic()
         self._minutes: float | None = shared.minutes()  # until anything is learned
         self._over_at: float | None = None
+        self._ended_in_order = False  # whether a group has: to its clock, which may be ahead, the run is over
         self.error = ""
         self.unfinished = 0
 
@@ -207,7 +208,7 @@ class ClusterSupervisor:
         return not self._groups and self._is_over()
 
     def _is_over(self) -> bool:
-        return self._shared.stopped or self._shared.progress() >= 1
+        return self._shared.stopped or self._ended_in_order or self._shared.progress() >= 1
 
     def machines(self) -> Sequence[MachineStatus]:
         """Return how each machine does."""
@@ -317,6 +318,8 @@ class ClusterSupervisor:
         if failure:
             self._lost += group.alive
             self._count_failure(group.machine, failure, trained=bool(group.steps and group.steps[-1][1]))
+        else:
+            self._ended_in_order = True
 
     def _count_failure(self, machine: Machine, failure: str, *, trained: bool) -> None:
         if not (trained or self._is_over() or machine in self._backend.machines()):

@@ -77,7 +77,13 @@ def connect(address: str, game: str) -> "RayCluster":
             f"no Ray cluster can be used at {address} ({one_line(error)}): type ray start on this machine first, and "
             f"set the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in this shell, too; or give --cluster local."
         ) from error
+    silence(ray)
     return RayCluster(ray, game)
+
+
+def silence(ray: Any) -> None:
+    """Keep Ray's paragraphs about nodes that die out of the console, which says what became of a machine."""
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def require_answer(address: str) -> None:
@@ -118,6 +124,7 @@ def connect_to_local(game: str) -> "RayCluster":
     except Exception as error:  # its kinds are many, and not documented
         folder.remove()
         raise UserError(f"Ray does not start ({one_line(error)}): train without --cluster, or mend that.") from error
+    silence(ray)
     return RayCluster(ray, game, folder)
 
 

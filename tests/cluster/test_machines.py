@@ -250,6 +250,22 @@ def test_a_machine_that_is_gone_is_told_of_once() -> None:
     assert driver.error == "a: it was lost"
 
 
+def test_no_group_begins_anew_where_the_run_is_over_by_the_clock_of_one() -> None:
+    engine = Engine("a", "b")
+    driver = supervisor(engine)
+    driver.start()
+    for name in "ab":
+        engine.learn(name, 1, 300)
+    driver.poll(0)
+    engine.end("a", "")
+    driver.poll(0)
+    assert "a" not in engine.starts
+    assert not driver.finished
+    engine.end("b", "")
+    driver.poll(0)
+    assert driver.finished
+
+
 def test_a_group_that_is_not_heard_of_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine("a", "b")
     driver = supervisor(engine)

@@ -64,6 +64,7 @@ def test_a_host_is_lost_comes_back_and_another_joins(tmp_path: Path) -> None:
         assert training.learns_on(10)
         log = training.end()
     assert f"{cluster.hosts.address(1)}: it was lost" in log
+    assert "(raylet)" not in log, "Ray speaks in between"
 
 
 def test_a_host_that_is_cut_off_waits_and_returns(hosts: Hosts, tmp_path: Path) -> None:
