@@ -83,7 +83,8 @@ def connect(address: str, game: str) -> "RayCluster":
 
 def silence(ray: Any) -> None:
     """Keep Ray's paragraphs about nodes that die out of the console, which says what became of a machine."""
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    with suppress(AttributeError):  # of a version that has it elsewhere
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def require_answer(address: str) -> None:

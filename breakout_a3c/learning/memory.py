@@ -75,8 +75,8 @@ class Memory(nn.Module):
     def replay_from_cache(self, features: Tensor, states: Tensor, ended: Tensor) -> Tensor:
         """Return what ``replay`` does, where the state before each step is known: all steps are computed at once.
 
-        Exact as long as the parameters have not changed since. For a rollout of 20 steps 15 us an agent step, forward
-        and backward, where ``replay`` takes 60.
+        Exact as long as the parameters have not changed since. For 20 steps of 16 games 28 us an agent step, forward
+        and backward, where ``replay`` takes 38.
 
         Args:
             features: ``(T, B, num_features)``.
