@@ -89,11 +89,14 @@ def test_cartpole_is_evaluated_without_the_rules_of_the_emulator(cartpole_checkp
     assert not {"auto-FIRE", "no-ops", "sticky", "when trained", "frame cap"} & set(rows)
 
 
-def test_an_agent_plays_as_sticky_as_it_was_trained_unless_told_otherwise(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arguments", "sticky"), [([], 0.25), (["--sticky", "0"], 0.0), (["--sticky", "0.5"], 0.5)])
+def test_an_agent_plays_as_sticky_as_it_was_trained_unless_told_otherwise(
+    arguments: list[str], sticky: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = save_untrained(BREAKOUT.replace(sticky=0.25, max_noops=0, precision="float32"), tmp_path)
-    own, other = (json.loads(run(model, "--episodes", 1, "--json", *more).stdout) for more in ((), ("--sticky", 0)))
-    assert (own["sticky"], own["max_noops"]) == (0.25, 0)
-    assert (other["sticky"], other["max_noops"]) == (0.0, 0)
+    monkeypatch.setattr(sys, "argv", ["play.py", str(model), *arguments])
+    _, protocol = play.load(play.parse_options(), default_episodes=3)
+    assert protocol == Protocol(episodes=3, sticky=sticky, max_noops=0)
 
 
 def test_a_recorded_beginning_prints_nothing_on_stderr(checkpoint_path: Path, tmp_path: Path) -> None:
