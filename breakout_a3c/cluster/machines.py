@@ -174,7 +174,7 @@ class ClusterSupervisor:
         self._somebody_at = time.monotonic()
         self._minutes: float | None = shared.minutes()  # until anything is learned
         self._over_at: float | None = None
-        self._ended_in_order = False  # whether a group has: to its clock, which may be ahead, the run is over
+        self._ended_in_order = False  # whether a group has: by its clock, seconds ahead of this one, the run is over
         self.error = ""
         self.unfinished = 0
 
@@ -208,7 +208,7 @@ class ClusterSupervisor:
         return not self._groups and self._is_over()
 
     def _is_over(self) -> bool:
-        return self._shared.stopped or self._ended_in_order or self._shared.progress() >= 1
+        return self._shared.stopped or self._shared.progress() >= 1
 
     def machines(self) -> Sequence[MachineStatus]:
         """Return how each machine does."""
@@ -230,7 +230,7 @@ class ClusterSupervisor:
             self._end(name, failure)
         if self._is_over():
             self._drop_those_that_do_not_end()
-        else:
+        elif not self._ended_in_order:
             self._drop_those_that_do_not_begin()
             if self._look_due.due():
                 self._start_groups()
