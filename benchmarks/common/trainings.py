@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.paths import ROOT
-from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.playing.evaluation import GameMaker, Protocol, make_evaluation_environment
 from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
 from breakout_a3c.processes.start import Context
 from breakout_a3c.saving.agent import Agent
@@ -85,6 +85,8 @@ def stop(training: "subprocess.Popen[bytes]") -> int:
         return training.wait()
 
 
-def play_games(context: Context, agent: Agent, protocol: Protocol) -> dict[str, Any]:
+def play_games(
+    context: Context, agent: Agent, protocol: Protocol, make_game: GameMaker = make_evaluation_environment
+) -> dict[str, Any]:
     """Play the games of ``protocol`` on all cores; return all that a report names."""
-    return evaluate_on_all_cores(context, agent, protocol, lambda played: None).to_dict()
+    return evaluate_on_all_cores(context, agent, protocol, lambda played: None, make_game).to_dict()

@@ -115,7 +115,7 @@ def make_game(options: GameOptions, protocol: Protocol, kind: type[AtariGame], *
 
 
 OTHER_RULES: dict[str, GameMaker] = {
-    "as in its training": partial(make_game, kind=AtariGame),
+    "no-ops alone": partial(make_game, kind=AtariGame),
     "sticky actions 0.25": partial(make_game, kind=AtariGame, sticky=0.25),
     "up to 200 random steps first": partial(make_game, kind=RandomStarts),
     "frame skip 3": partial(make_game, kind=AtariGame, frame_skip=3),

@@ -1,49 +1,28 @@
 """What an agent bears: its score by other rules than those of its training, sampled and greedy.
 
-The rules one after another: sticky actions, random first steps, other frame skips, a mirrored screen; then what
-Stable-Baselines3's environment does otherwise, one difference at a time; and that environment itself, in a virtual
-environment that this program makes. What is done is kept, so that the program can be stopped and called again.
+Without sticky actions and with no-ops; then one change at a time: sticky actions, random first steps, other frame
+skips, a mirrored screen, and what Stable-Baselines3's environment does otherwise; then that environment itself, in a
+virtual environment that this program makes. What is done is kept, so that the program can be stopped and called again.
 """
 
-import json
-import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.machine import describe_machine
-from benchmarks.common.paths import MODELS, RESULTS, ROOT
+from benchmarks.common.paths import RESULTS
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import add_draw_option, command_line, make_parser
 from benchmarks.common.runs import read_result, write_result
-from benchmarks.common.sb3_venv import SB3, add_venv_option, make_sb3_python, sb3_command
+from benchmarks.common.sb3_venv import SB3, add_venv_option, make_sb3_python
+from benchmarks.common.trainings import play_games
 from benchmarks.evaluation.other_rules import OTHER_RULES
+from benchmarks.evaluation.sb3_harness import MODEL, describe, sb3_scores
 from breakout_a3c.playing.evaluation import Protocol
-from breakout_a3c.playing.evaluation_pool import evaluate_on_all_cores
-from breakout_a3c.processes.start import Context
-from breakout_a3c.saving.agent import Agent, load_agent
+from breakout_a3c.saving.agent import load_agent
 
-MODEL = MODELS / "breakout.safetensors"
 POLICIES = ("sampled", "greedy")
 THEIRS = "Stable-Baselines3's environment"
-FACTS = ("mean", "standard_error", "median", "min", "max", "truncated_games", "scores")
-
-
-def play(context: Context, agent: Agent, rules: str, protocol: Protocol) -> dict[str, Any]:
-    """Return the scores of an agent's games by other rules."""
-    result = evaluate_on_all_cores(context, agent, protocol, lambda played: None, OTHER_RULES[rules])
-    facts = result.to_dict()
-    return {name: facts[name] for name in FACTS}
-
-
-def play_theirs(python: Path, model: Path, episodes: int, policy: str) -> dict[str, Any]:
-    """Return the scores of a model's games in Stable-Baselines3's environment."""
-    command = sb3_command(python, "sb3_evaluate_policy", str(model.resolve()), str(episodes), policy)
-    printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    scores = json.loads(printed)["scores"]
-    error = statistics.stdev(scores) / len(scores) ** 0.5 if policy == "sampled" else None
-    spread = {"median": statistics.median(scores), "min": min(scores), "max": max(scores)}
-    return {"mean": statistics.fmean(scores), "standard_error": error, **spread, "scores": scores}
+FACTS = ("mean", "standard_error", "truncated_games", "scores")
 
 
 def table(result: dict[str, Any]) -> str:
@@ -90,16 +69,17 @@ def play_all(model: Path, policies: list[str], venv: Path, result: dict[str, Any
     """Play by all rules that are not in the result yet."""
     context, agent, found = benchmark_context(), load_agent(model), result["found"]
     for policy in policies:
-        protocol = Protocol.trained_for(
-            agent.checkpoint.config.game, episodes=result["episodes"], seed=4, greedy=policy == "greedy"
-        )
+        protocol = Protocol(result["episodes"], seed=4, greedy=policy == "greedy")
         for rules in (*OTHER_RULES, THEIRS):
             name = f"{rules}, {policy}"
             if name not in found:
                 if rules == THEIRS:
-                    found[name] = play_theirs(make_sb3_python(venv), model, result["episodes"], policy)
+                    found[name] = describe(sb3_scores(make_sb3_python(venv), model, protocol.episodes, policy))
+                    if protocol.greedy:
+                        found[name]["standard_error"] = None  # the games repeat
                 else:
-                    found[name] = play(context, agent, rules, protocol)
+                    facts = play_games(context, agent, protocol, OTHER_RULES[rules])
+                    found[name] = {fact: facts[fact] for fact in FACTS}
                 write_result(result, output)
                 print(f"{name}: {found[name]['mean']:.1f}", flush=True)
 

@@ -22,6 +22,18 @@ from benchmarks.common.sb3_venv import SB3, add_venv_option, make_sb3_python, sb
 MODEL = MODELS / "breakout.safetensors"
 
 
+def sb3_scores(python: Path, model: Path, episodes: int, policy: str) -> list[float]:
+    """Return the scores of a model's games by SB3's evaluate_policy, ``sampled`` or ``greedy``."""
+    return scores_of(sb3_command(python, "sb3_evaluate_policy", str(model.resolve()), str(episodes), policy))
+
+
+def scores_of(command: list[str]) -> list[float]:
+    """Run a program that prints JSON; return the scores in it."""
+    printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    scores: list[float] = json.loads(printed)["scores"]
+    return scores
+
+
 def describe(scores: list[float]) -> dict[str, Any]:
     """Return mean and standard error beside the scores."""
     return {
@@ -41,17 +53,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.episodes < 2:
         parser.error(f"--episodes is {options.episodes}: the standard error takes two games or more")
-    model, episodes = str(options.model.resolve()), str(options.episodes)
-    commands = {
-        "SB3's evaluate_policy": sb3_command(make_sb3_python(options.venv), "sb3_evaluate_policy", model, episodes),
-        "this project": [sys.executable, "play.py", model, "--json", "--sticky", "0", "--episodes", episodes],
-    }
-    found = {}
-    for name, command in commands.items():
-        printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-        found[name] = describe(json.loads(printed)["scores"])
-        print(f"{name}: {found[name]['mean']} +- {found[name]['standard_error']}", flush=True)
-    theirs, ours = found.values()
+    model, episodes = options.model.resolve(), options.episodes
+    command = [sys.executable, "play.py", str(model), "--json", "--sticky", "0", "--episodes", str(episodes)]
+    theirs = describe(sb3_scores(make_sb3_python(options.venv), model, episodes, "sampled"))
+    ours = describe(scores_of(command))
+    found = {"SB3's evaluate_policy": theirs, "this project": ours}
+    for name, scores in found.items():
+        print(f"{name}: {scores['mean']} +- {scores['standard_error']}")
     allowed = 2 * math.hypot(theirs["standard_error"], ours["standard_error"])
     apart = abs(theirs["mean"] - ours["mean"])
     print(f"{apart:.1f} apart, {allowed:.1f} allowed: they {'agree' if apart <= allowed else 'DO NOT agree'}.")

@@ -53,7 +53,7 @@ class Adapter:
 
 def main() -> None:
     """Evaluate the model named on the command line, sampled or greedy, and print the scores as JSON."""
-    model, episodes, policy = Path(sys.argv[1]), int(sys.argv[2]), (*sys.argv[3:], "sampled")[0]
+    model, episodes, policy = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(1)
     games = make_games(ENVIRONMENTS, seed=10_007, clip_reward=False)
     adapter = Adapter(model, games.action_space.n)

@@ -118,6 +118,8 @@ class Group:
     def _send(self, with_averages: bool) -> None:
         """Begin an exchange, or begin again the one whose difference has not gone in."""
         difference = self._exchange.difference(self._shared.done())
+        if difference.number == 1:
+            self._shared.set_minutes(self._start.minutes)  # the driver counts from the first group's first news, too
         if self._news is None:
             self._news = self._take_news(with_averages)
         self._sent_at = time.monotonic()

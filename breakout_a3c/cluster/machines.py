@@ -33,6 +33,7 @@ LOOK_SECONDS = 2.0  # between two looks for machines
 START_SECONDS = 90.0  # that a group may take until its first news
 NOBODY_SECONDS = 60.0  # without any machine that trains, until the run ends
 END_SECONDS = STOP_SECONDS + LAST_SEND_SECONDS + 2 * MAX_SYNC_SECONDS  # that groups have at the end of the run
+REST_SECONDS = 10.0  # after the orderly end of a group, by whose clock the run is over, until another is started
 LAST_COLLECT_SECONDS = 5.0
 SPEED_NEWS = 10  # over which a machine's speed is measured
 MAX_FAILURES = 3  # of a machine in a row, before it is left out
@@ -174,7 +175,7 @@ class ClusterSupervisor:
         self._somebody_at = time.monotonic()
         self._minutes: float | None = shared.minutes()  # until anything is learned
         self._over_at: float | None = None
-        self._ended_in_order = False  # whether a group has: by its clock, seconds ahead of this one, the run is over
+        self._rest_until = -math.inf
         self.error = ""
         self.unfinished = 0
 
@@ -230,7 +231,7 @@ class ClusterSupervisor:
             self._end(name, failure)
         if self._is_over():
             self._drop_those_that_do_not_end()
-        elif not self._ended_in_order:
+        elif time.monotonic() >= self._rest_until:
             self._drop_those_that_do_not_begin()
             if self._look_due.due():
                 self._start_groups()
@@ -319,7 +320,7 @@ class ClusterSupervisor:
             self._lost += group.alive
             self._count_failure(group.machine, failure, trained=bool(group.steps and group.steps[-1][1]))
         else:
-            self._ended_in_order = True
+            self._rest_until = time.monotonic() + REST_SECONDS
 
     def _count_failure(self, machine: Machine, failure: str, *, trained: bool) -> None:
         if not (trained or self._is_over() or machine in self._backend.machines()):

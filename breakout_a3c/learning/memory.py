@@ -158,8 +158,9 @@ class CellsWithKnownStates(torch.autograd.Function):
             for gate, factor in enumerate(gates_by_held):
                 torch.mul(to_held, factor[t], out=to_gates[t, :, gate])
             torch.mul(to_outputs, show_by_output[t], out=to_gates[t, :, 3])
-            to_outputs = to_gates[t].flatten(1) @ weight_hh
-            to_held = to_held * forget[t]
+            if t > 0:  # what comes before the first step is not learned from
+                to_outputs = to_gates[t].flatten(1) @ weight_hh
+                to_held = to_held * forget[t]
         to_gates = to_gates.flatten(2).flatten(0, 1)
         to_bias = to_gates.sum(0)
         return (

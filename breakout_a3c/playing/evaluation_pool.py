@@ -1,5 +1,6 @@
 """Spreads an evaluation over all cores: one process a core, and each plays several games at once."""
 
+import itertools
 import math
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -9,7 +10,6 @@ from multiprocessing import Pipe, connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -60,8 +60,8 @@ def evaluate_on_all_cores(
     games_at_once = min(BATCH_ROWS, math.ceil(protocol.episodes / players))
     checkpoint, ends = what_plays(agent.checkpoint), Ends()
     require_shared_memory(checkpoint.parameters.nbytes)
-    task = (checkpoint, agent.precision, protocol, games_at_once, make_game)
-    pipes = dict(start_player(context, *task) for _ in range(players))
+    task = PlayerTask(checkpoint, agent.precision, protocol, games_at_once, make_game)
+    pipes = dict(start_player(context, task) for _ in range(players))
     remaining = list(range(protocol.episodes))
     played: list[PlayedGame] = []
     while len(played) < protocol.episodes:
@@ -80,6 +80,17 @@ def evaluate_on_all_cores(
             else:
                 del pipes[ready]
     return summarise(protocol, played)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerTask:
+    """What a process of an evaluation is to do."""
+
+    checkpoint: Checkpoint  # the player
+    precision: torch.dtype  # of its arithmetic
+    protocol: Protocol
+    games_at_once: int  # played side by side
+    make_game: GameMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +118,10 @@ def what_plays(checkpoint: Checkpoint) -> Checkpoint:
     )
 
 
-def start_player(context: Context, *task: Any) -> tuple[Connection, BaseProcess]:
-    """Start ``run_evaluation_process`` with a task; return the pipe to it, and the process."""
+def start_player(context: Context, task: PlayerTask) -> tuple[Connection, BaseProcess]:
+    """Start a process that plays games; return the pipe to it, and the process."""
     ours, theirs = Pipe()
-    process = start_process(context, "player", run_evaluation_process, theirs, *task)
+    process = start_process(context, "player", run_evaluation_process, task, theirs)
     theirs.close()
     return ours, process
 
@@ -126,24 +137,13 @@ def kills_reported(process: BaseProcess, ends: Ends) -> Iterator[None]:
         raise UserError(f"a process that played the games {end}.") from error
 
 
-def run_evaluation_process(
-    pipe: Connection,
-    checkpoint: Checkpoint,
-    precision: torch.dtype,
-    protocol: Protocol,
-    games_at_once: int,
-    make_game: GameMaker,
-) -> None:
+def run_evaluation_process(task: PlayerTask, pipe: Connection) -> None:
     """Ask for games, play them and send them back, until there are no more.
 
     Args:
+        task: What is played.
         pipe: To the process that evaluates; it receives each GameRequest and PlayedGame, and None at the end, or a
             traceback.
-        checkpoint: The player.
-        precision: Of its arithmetic.
-        protocol: The games and their rules.
-        games_at_once: How many games are played side by side.
-        make_game: Builds their environments.
     """
 
     def request_number(free_rows: Collection[int]) -> int | None:
@@ -152,11 +152,11 @@ def run_evaluation_process(
         return number
 
     try:
-        agent = build_agent(checkpoint, Path(checkpoint.run), precision)
-        task = (agent.network, checkpoint.config.game, protocol, games_at_once, request_number, make_game)
-        for ended in play_games(*task):
-            for played in ended:
-                pipe.send(played)
+        agent = build_agent(task.checkpoint, Path(task.checkpoint.run), task.precision)
+        game = task.checkpoint.config.game
+        batches = play_games(agent.network, game, task.protocol, task.games_at_once, request_number, task.make_game)
+        for played in itertools.chain.from_iterable(batches):
+            pipe.send(played)
         pipe.send(None)
     except (EOFError, OSError):
         pass  # the process at the other end is gone

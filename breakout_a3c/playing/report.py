@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, Callable[[Any], str]]] = {
     "frame skip": ("frame_skip", str),
     "no-ops": ("max_noops", lambda frames: f"1 to {frames} frames" if frames else "none"),
     "sticky": ("sticky", "{:g}".format),
-    "when trained": ("sticky_in_training", str),
+    "sticky, trained": ("sticky_in_training", str),
     "frame cap": ("max_episode_frames", "{:,}".format),
     "policy": ("policy", str),
     "seed": ("seed", str),

@@ -250,7 +250,7 @@ def test_a_machine_that_is_gone_is_told_of_once() -> None:
     assert driver.error == "a: it was lost"
 
 
-def test_no_group_begins_anew_where_the_run_is_over_by_the_clock_of_one() -> None:
+def test_no_group_begins_anew_where_the_run_is_over_by_the_clock_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine("a", "b")
     driver = supervisor(engine)
     driver.start()
@@ -265,6 +265,11 @@ def test_no_group_begins_anew_where_the_run_is_over_by_the_clock_of_one() -> Non
     driver.poll(0)
     assert not engine.starts
     assert not driver.finished, "its own clock decides when it is over"
+    driver._rest_until = 0.0
+    monkeypatch.setattr(machines_module, "LOOK_SECONDS", 0.0)
+    driver._look_due.due_in(0)
+    driver.poll(0)
+    assert set(engine.starts) == {"a", "b"}, "an end that came too early does not hang the run"
 
 
 def test_a_group_that_is_not_heard_of_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_the_table_has_a_row_for_each_fact(checkpoint_path: Path) -> None:
         "frame skip": "4",
         "no-ops": "1 to 30 frames",
         "sticky": "0",
-        "when trained": "0, and 0.25 in 50% of the games of the later half",
+        "sticky, trained": "0, and 0.25 in 50% of the games of the later half",
         "frame cap": "108,000",
         "policy": "sampled",
         "seed": "0",
@@ -94,7 +94,7 @@ def test_the_report_says_how_sticky_the_training_was(
     tmp_path: Path, sticky: float, sticky_games: float, told: str
 ) -> None:
     path = save_untrained(BREAKOUT.replace(sticky=sticky, sticky_games=sticky_games, precision="float32"), tmp_path)
-    assert rows(evaluation_facts(path, load_agent(path), make_result()))["when trained"] == told
+    assert rows(evaluation_facts(path, load_agent(path), make_result()))["sticky, trained"] == told
 
 
 def test_a_protocol_without_noops_says_so(checkpoint_path: Path) -> None:
