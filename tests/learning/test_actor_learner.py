@@ -188,9 +188,10 @@ def move_of_first_update(config: TrainConfig, updates_of_others: int, monkeypatc
         shared.updates[1] += updates_of_others
         return collect(collector, *arguments)
 
+    _reader, writer = Pipe(duplex=False)
     with monkeypatch.context() as patched:
         patched.setattr(RolloutCollector, "collect", collect_beside_others)
-        learn(config.replace(threads=2, total_steps=10), shared, 0, ReportSender(0, Pipe(duplex=False)[1]))
+        learn(config.replace(threads=2, total_steps=10), shared, 0, ReportSender(0, writer))
     return shared.parameters - before
 
 
