@@ -69,8 +69,8 @@ bench: .venv/installed ## Measure the speed beside the bare emulator's
 compare: .venv/installed ## Train with every method on CartPole, and draw them side by side
 	$(BIN)/python -m benchmarks.learning.compare
 
-large-machine: .venv/installed ## Measure what many cores bring, in under eight minutes
-	$(BIN)/python -m benchmarks.speed.large_machine
+large-machine: .venv/installed ## Measure what many cores bring, in under eight minutes, or a GPU (DEVICE=cuda)
+	$(BIN)/python -m benchmarks.speed.large_machine $(if $(DEVICE),--device $(DEVICE))
 
 results: .venv/installed ## Write the tables of the results into the pages
 	$(BIN)/python -m benchmarks.results_tables --write

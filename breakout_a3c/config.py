@@ -18,6 +18,7 @@ Network = Literal["paper", "nature", "lstm", "nature-lstm", "mlp"]
 Actions = Literal["reduced", "minimal", "full"]
 Background = Literal["black", "commonest", "screen"]
 Precision = Literal["auto", "float32", "bf16"]
+Device = Literal["cpu", "cuda", "auto"]
 LossReduction = Literal["mean", "sum"]
 ValueLoss = Literal["squared", "smooth-l1"]
 Algorithm = Literal["a3c", "a2c"]
@@ -250,7 +251,13 @@ class NetworkOptions(Options):
         "seconds (docs/notes/usual-screen.md); commonest: the gray of most pixels then (docs/notes/other-games.md)",
     )
     precision: Precision = option(
-        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU has it"
+        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU, or the GPU, has it"
+    )
+    device: Device = option(
+        "cpu",
+        "where the layers of the actor-learners compute; games, shared parameters and evaluations stay on the CPU. "
+        "cuda: one GPU for all of them; auto: that one, if a trial of some seconds at the start finds it faster than "
+        "all cores (docs/large-machine.md)",
     )
 
 
@@ -263,7 +270,8 @@ class LearnerOptions(Options):
     )
     threads: int = option(
         8,
-        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads); a2c: threads that play Atari games",
+        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads), which with --device cuda share the cores "
+        "to play their games; a2c: threads that play Atari games",
         low=1,
         high=512,
     )
@@ -489,7 +497,7 @@ class UpkeepOptions(Options):
     seed: int = option(
         1,
         "of this run; each actor-learner and game derives its own. Repeatable bit for bit, on the same kind of machine "
-        "with the same versions: one actor-learner (--threads 1, or a2c) with --precision float32, without "
+        "with the same versions: one actor-learner (--threads 1, or a2c) with --precision float32 on the CPU, without "
         "--max-minutes. Several are asynchronous: two runs with the same seed differ",
         low=0,
         high=2**31 - 1,

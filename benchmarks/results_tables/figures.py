@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.learning.crossings import TARGETS, median_minutes
 from benchmarks.results_tables.measured import Measured
-from benchmarks.results_tables.tables import minutes_to, score, short_commit
+from benchmarks.results_tables.tables import machine_name, minutes_to, score, short_commit
 
 NOT_REACHED = "not reached"
 
@@ -63,7 +63,7 @@ def large_machine(measured: Measured) -> str:
     result, training = results[-1], results[-1]["training"]
     return (
         f"{training['steps_per_second']:,} of {result['bare_emulator_steps_per_second']:,} agent steps/s on "
-        f"{result['cores']} cores: {training['fraction_of_bare_emulator']:.0%}; 400 points: {minutes_to(result, 400)}"
+        f"{machine_name(result)}: {training['fraction_of_bare_emulator']:.0%}; 400 points: {minutes_to(result, 400)}"
     )
 
 

@@ -50,7 +50,7 @@ class Measured:
     def large_machines(self) -> list[dict[str, Any]]:
         """The runs on machines with more cores, by their number."""
         found = [read_result(path) for path in self.folder.glob("large_machine/*.json")]
-        return sorted(found, key=lambda result: int(result["cores"]))
+        return sorted(found, key=lambda result: (int(result["cores"]), result["device"]))
 
     @cached_property
     def other_games(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from benchmarks.results_tables.measured import Measured
 from benchmarks.speed.sb3_training import NETWORKS
 
 NONE = "-"
+USUAL_MACHINES = ("2 cores", "16 cores", "16 cores and a GPU")
 SPEED_ROWS = {  # of the throughput's rows those that the README shows
     "bare emulator": "bare emulator",
     "our environment": "our environment, without a learner",
@@ -133,22 +134,33 @@ def speed_row(row: dict[str, Any]) -> str:
 
 
 def large_machines(measured: Measured) -> list[str]:
-    """Return the lines of the table of machines with more cores, none where there is no such result."""
-    rows = [result for result in measured.large_machines if result["training"]]
-    if not rows:
-        return []
-    lines = [
+    """Return the lines of the table by machine; those that were not measured say so."""
+    results = [result for result in measured.large_machines if result["training"]]
+    rows = {machine_name(result): machine_row(result) for result in results}
+    rows = dict.fromkeys(USUAL_MACHINES, "not measured | | | |") | rows
+    return [
         "",
-        "| cores | bare emulator, agent steps/s | training, agent steps/s | of the bare emulator | to 400 points |",
+        "| machine | bare emulator, agent steps/s | training, agent steps/s | of the bare emulator | to 400 points |",
         "|---|---|---|---|---|",
+        *(f"| {name} | {row}" for name, row in rows.items()),
+        "",
+        f"The default training, by `make large-machine` and `make large-machine DEVICE=cuda`"
+        f"{f', on {places(results)}' if results else ''}.",
     ]
-    for result in rows:
-        training = result["training"]
-        lines.append(
-            f"| {result['cores']} | {result['bare_emulator_steps_per_second']:,} | {training['steps_per_second']:,} "
-            f"| {training['fraction_of_bare_emulator']:.0%} | {minutes_to(result, 400)} |"
-        )
-    return [*lines, "", f"The default training with as many actor-learners as cores, on {places(rows)}."]
+
+
+def machine_name(result: dict[str, Any]) -> str:
+    """Return what a machine has, in words."""
+    return f"{result['cores']} cores{' and a GPU' if result['device'] == 'cuda' else ''}"
+
+
+def machine_row(result: dict[str, Any]) -> str:
+    """Return what a machine brought, as the cells of a row."""
+    training = result["training"]
+    return (
+        f"{result['bare_emulator_steps_per_second']:,} | {training['steps_per_second']:,} "
+        f"| {training['fraction_of_bare_emulator']:.0%} | {minutes_to(result, 400)} |"
+    )
 
 
 def minutes_to(result: dict[str, Any], target: int) -> str:

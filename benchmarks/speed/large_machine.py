@@ -1,14 +1,17 @@
-"""What many cores bring, in under eight minutes and one JSON file: ``make large-machine``.
+"""What many cores bring, and a GPU, in under eight minutes and one JSON file: ``make large-machine``.
 
 1. The bare emulator's speed on all cores.
-2. The default training with as many actor-learners as cores and a snapshot every ten seconds, until its score is
-   well beyond 400 or three fifths of the time are over.
-3. The first snapshots that reach 400, 300, 200 and 100 points: the means of 100 fresh games, played on all cores. They
+2. With ``--device cuda``, whether the GPU learns as the CPU does; see device_check.py.
+3. Where one actor-learner spends its time; and the speed of several numbers of actor-learners and games.
+4. The default training, as many actor-learners as cores, on a GPU the fastest of those numbers; with a snapshot every
+   ten seconds, until its score is well beyond 400 or three quarters of the time are over.
+5. The first snapshots that reach 400, 300, 200 and 100 points: the means of 100 fresh games, played on all cores. They
    are found by bisection, as if means only rose from snapshot to snapshot, which they nearly do.
 
 What the time was too short for is null in the file. While it runs, the program needs neither a network nor a display.
 """
 
+import argparse
 import signal
 import subprocess
 import tempfile
@@ -23,19 +26,27 @@ from typing import Any
 
 import numpy as np
 import psutil
+import torch
 
+from benchmarks.common.contenders import training as started_training
 from benchmarks.common.emulators import emulator_speed
 from benchmarks.common.machine import describe_machine, usable_cores
-from benchmarks.common.paths import RESULTS, from_root
+from benchmarks.common.paths import LEARNED, RESULTS
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import command_line, make_parser
 from benchmarks.common.runs import Events, write_result
 from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games, stop
+from benchmarks.speed.breakdown import time_breakdown
+from benchmarks.speed.device_check import gradient_differences, smoke_runs
+from breakout_a3c.config import Device, TrainConfig
+from breakout_a3c.errors import UserError
 from breakout_a3c.playing.curves import MINUTES, SCORE
 from breakout_a3c.playing.evaluation import Protocol
+from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.start import Context, kill_children
 from breakout_a3c.saving.agent import load_agent
 from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.training.device_choice import require_device
 
 TARGETS = (400, 300, 200, 100)  # in the order in which they are searched
 SNAPSHOT_SECONDS = 10.0
@@ -43,7 +54,9 @@ LOOK_SECONDS = 2.0
 # The training ends once its score has been so high for so long.
 ENOUGH_SCORE, ENOUGH_SECONDS = 430, 30.0
 EMULATOR_SECONDS, EMULATOR_FRACTION = 10.0, 0.05  # at most, the latter of the whole time
-TRAINING_FRACTION = 0.6  # of the whole time that is over when the training ends
+TRAINING_FRACTION = 0.75  # of the whole time that is over when the training ends
+TRIAL_SECONDS = 8.0  # of each number of actor-learners and games
+BREAKDOWN_STEPS = 10_000
 RESERVE_SECONDS = 10.0  # at the end, to write the result and to end every process
 FIRST_PROTOCOL_SEED = 3000  # of the evaluations, one a snapshot
 MAX_ACTOR_LEARNERS = 512  # of train.py
@@ -90,11 +103,41 @@ class TimeBudget:
             signal.signal(signal.SIGALRM, before)
 
 
-def train(training: Training, actor_learners: int, budget: TimeBudget) -> str:
-    """Run the default training; return why it ended."""
+def candidates(cores: int, device: Device) -> list[TrainConfig]:
+    """Return the numbers of actor-learners and games that are tried on so many cores, the usual one first.
+
+    Few actor-learners with many games each keep a GPU busy; the cores play each one's games in threads.
+    """
+    on_cpu = [(cores, 16), (cores, 8), (max(1, cores // 2), 16)]
+    on_gpu = [(max(1, cores // 4), 64), (max(1, cores // 2), 32), (cores, 16), (max(1, cores // 8), 128)]
+    return [
+        BREAKOUT.replace(threads=min(threads, MAX_ACTOR_LEARNERS), envs=envs, device=device)
+        for threads, envs in (on_gpu if device == "cuda" else on_cpu)
+    ]
+
+
+def speeds(context: Context, configs: list[TrainConfig]) -> list[dict[str, int]]:
+    """Return the agent steps/s of some settings, one after the other."""
+    found = []
+    for config in configs:
+        contender = started_training(context, "trial", config, LEARNED)
+        try:
+            contender.run_slice(TRIAL_SECONDS)
+        finally:
+            contender.end()
+        learners = config.learners
+        row = {"actor_learners": learners.threads, "games_each": learners.envs}
+        found.append(row | {"steps_per_second": round(contender.rates[-1])})
+        print(found[-1], flush=True)
+    return found
+
+
+def train(training: Training, config: TrainConfig, budget: TimeBudget) -> str:
+    """Run the default training with some numbers of actor-learners and games; return why it ended."""
     log = training.folder / "train.log"
     arguments = [
-        "--threads", str(actor_learners), "--checkpoint-minutes", f"{SNAPSHOT_SECONDS / 60:.4f}",
+        "--threads", str(config.learners.threads), "--envs", str(config.learners.envs),
+        "--device", config.network.device, "--checkpoint-minutes", f"{SNAPSHOT_SECONDS / 60:.4f}",
         "--keep-checkpoints", "1000", "--eval-minutes", "0",
     ]  # fmt: skip
     process = training.start(arguments, log=log)
@@ -228,14 +271,23 @@ def time_to(below: int, first: int | None, minutes: list[float]) -> dict[str, fl
 
 def measure(folder: Path, budget: TimeBudget, result: dict[str, Any]) -> None:
     """Do everything, and write what is found into ``result`` as soon as it is known."""
-    cores = result["cores"]
+    cores, device = result["cores"], result["device"]
     context = benchmark_context()
     seconds = min(EMULATOR_SECONDS, EMULATOR_FRACTION * budget.seconds)
     bare = emulator_speed(context, seconds, processes=cores)
     result["bare_emulator_steps_per_second"] = round(bare)
+    configs = candidates(cores, device)
+    if device == "cuda":
+        result["gpu"] = torch.cuda.get_device_name()
+        result["gradient_differences"] = gradient_differences(device)
+        result["smoke_runs"] = smoke_runs(device, folder)
+    result["us_per_step_of_one_actor_learner"] = time_breakdown(configs[0], LEARNED, BREAKDOWN_STEPS)
+    trials = result["trials"] = speeds(context, configs)
+    rates = [trial["steps_per_second"] for trial in trials]
+    config = configs[rates.index(max(rates)) if device == "cuda" else 0]
     training = Training(folder, "large-machine")
-    result["actor_learners"] = min(cores, MAX_ACTOR_LEARNERS)
-    result["training_ended_by"] = train(training, result["actor_learners"], budget)
+    result["actor_learners"], result["games_each"] = config.learners.threads, config.learners.envs
+    result["training_ended_by"] = train(training, config, budget)
     result["training"] = training_facts(Events(training.curves), bare)
     snapshots = training.snapshots()
     result["snapshots"] = len(snapshots)
@@ -243,21 +295,38 @@ def measure(folder: Path, budget: TimeBudget, result: dict[str, Any]) -> None:
     evaluate(context, snapshots, result)
 
 
-def main() -> None:
-    """Measure within the time, and write one file, whatever happens."""
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--minutes-budget", type=float, default=8.0, help="of the whole [%(default)s]")
-    output = RESULTS / "large_machine" / f"{usable_cores()}-cores.json"
-    parser.add_argument("--output", type=Path, default=output, help=f"[{from_root(output)}]")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the layers [%(default)s]")
+    parser.add_argument("--output", type=Path, help="[results/current/large_machine, by cores and device]")
     options = parser.parse_args()
+    try:
+        require_device(BREAKOUT.replace(device=options.device))
+    except UserError as error:
+        parser.error(str(error))
+    name = f"{usable_cores()}-cores{'-cuda' if options.device == 'cuda' else ''}.json"
+    options.output = options.output or RESULTS / "large_machine" / name
+    return options
+
+
+def main() -> None:
+    """Measure within the time, and write one file, whatever happens."""
+    options = parse_options()
     budget = TimeBudget(60 * options.minutes_budget)
     result: dict[str, Any] = {
         "command": command_line(),
         "machine": describe_machine(),
         "cores": usable_cores(),
+        "device": options.device,
+        "gpu": None,
         "minutes_budget": options.minutes_budget,
         "bare_emulator_steps_per_second": None,
+        "us_per_step_of_one_actor_learner": None,
+        "trials": None,
         "actor_learners": None,
+        "games_each": None,
         "training_ended_by": None,
         "training": None,
         "snapshots": None,

@@ -4,45 +4,21 @@ Side by side in one run: the bare emulator, our environment, and training with s
 actor-learners. They run in turn, in short slices; see common/contenders.py.
 """
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from benchmarks.common.contenders import Contender, run_rounds, training
 from benchmarks.common.emulators import emulators, run_bare_emulator, run_environment
 from benchmarks.common.machine import describe_machine
-from benchmarks.common.paths import MODELS, RESULTS, from_root
+from benchmarks.common.paths import LEARNED, RESULTS, from_root
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import command_line, make_parser
 from benchmarks.common.runs import write_result
-from breakout_a3c.games.batch import GameBatch
-from breakout_a3c.learning import actor_learner
-from breakout_a3c.learning.local_parameters import LocalParameters
-from breakout_a3c.learning.optimizer import SharedOptimizer
-from breakout_a3c.learning.reports import ReportSender
-from breakout_a3c.learning.rollout import RolloutCollector
-from breakout_a3c.learning.shared_parameters import SharedParameters
+from benchmarks.speed.breakdown import time_breakdown
 from breakout_a3c.presets import PRESETS
 from breakout_a3c.processes.start import Context
-from breakout_a3c.saving.agent import load_weights
-from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 
-MODEL = MODELS / "breakout-5m.safetensors"
 OUTPUT = RESULTS / "throughput" / "throughput.json"
-TIMED = (  # whose method, and the name of its time
-    (GameBatch, "step", "environment"),
-    (RolloutCollector, "collect", "collect"),
-    (LocalParameters, "pull", "pull and push"),
-    (SharedOptimizer, "step_for", "pull and push"),
-    (SharedParameters, "push", "pull and push"),
-    (actor_learner, "limit_step", "step limits"),
-)
 
 
 def make_contenders(context: Context, model: Path) -> list[Contender]:
@@ -57,50 +33,6 @@ def make_contenders(context: Context, model: Path) -> list[Contender]:
         ),
         training(context, "paper, 8 actor-learners", paper.replace(threads=8), None),
     ]
-
-
-def time_breakdown(model: Path, steps: int = 40_000) -> dict[str, float]:
-    """Return where one actor-learner, alone on the machine, spends its time, in us an agent step."""
-    config = PRESETS["breakout"].replace(threads=1, total_steps=steps)
-    shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path(), initial=load_weights(model)))
-    torch.set_flush_denormal(True)
-    _reader, writer = Pipe(duplex=False)
-    with timed_methods() as seconds:
-        actor_learner.learn(config, shared, 0, ReportSender(0, writer))  # its reports fit into the pipe
-        # From the first rollout on: loading the games is not learning.
-        total = time.perf_counter() - seconds.pop("began")
-    collect = seconds.pop("collect")
-    seconds["act"] = collect - seconds["environment"]
-    # The pull inside the step limits is counted twice.
-    seconds["train"] = total - collect - seconds["pull and push"] - seconds["step limits"]
-    return {name: round(1e6 * value / steps, 1) for name, value in seconds.items()}
-
-
-@contextmanager
-def timed_methods() -> Iterator[dict[str, float]]:
-    """Time the methods of TIMED inside the ``with`` block; yield their seconds by name."""
-    seconds: dict[str, float] = defaultdict(float)
-    originals = [getattr(owner, method) for owner, method, _ in TIMED]
-    for (owner, method, name), original in zip(TIMED, originals, strict=True):
-        setattr(owner, method, timed(original, seconds, name))
-    try:
-        yield seconds
-    finally:
-        for (owner, method, _), original in zip(TIMED, originals, strict=True):
-            setattr(owner, method, original)
-
-
-def timed(function: Callable[..., Any], seconds: dict[str, float], name: str) -> Callable[..., Any]:
-    """Return ``function`` with its time added to ``seconds[name]``."""
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        began = time.perf_counter()
-        seconds.setdefault("began", began)
-        result = function(*args, **kwargs)
-        seconds[name] += time.perf_counter() - began
-        return result
-
-    return run
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -122,14 +54,15 @@ def main() -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        default=MODEL,
-        help="what the breakout preset trains from, so that its games are those of most of a run [breakout-5m]",
+        default=LEARNED,
+        help="what the breakout preset trains from, so that its games are those of most of a run [the one of "
+        "docs/notes/lstm.md]",
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"[{from_root(OUTPUT)}]")
     options = parser.parse_args()
     contenders = make_contenders(benchmark_context(), options.model)
     run_rounds(contenders, options.rounds, options.slice_seconds)
-    breakdown = time_breakdown(options.model)
+    breakdown = time_breakdown(PRESETS["breakout"], options.model)
     rows = [contender.summary(contenders[0]) for contender in contenders]
     print_table(rows)
     print("\none actor-learner, us an agent step:", ", ".join(f"{name} {us}" for name, us in breakdown.items()))

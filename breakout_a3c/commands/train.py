@@ -290,6 +290,20 @@ def on_machines(plan: "TrainingPlan", options: argparse.Namespace) -> "Supervise
     return cluster_supervisor(cluster, ClusterOptions(options.machines, options.sync_seconds or SYNC_SECONDS))
 
 
+def require_one_machine(config: TrainConfig, options: argparse.Namespace) -> None:
+    """Raise a UserError if the machines of a cluster are to compute on GPUs."""
+    if options.cluster and config.network.device != "cpu":
+        raise UserError(f"--device {config.network.device} is for one machine: leave it out, or leave out --cluster.")
+
+
+def require_gpu(config: TrainConfig) -> None:
+    """Raise a UserError where a GPU is asked for, and torch finds none; otherwise torch is not imported for it."""
+    if config.network.device == "cuda":
+        from breakout_a3c.training.device_choice import require_device
+
+        require_device(config)
+
+
 def main() -> int:
     """Train as the command line says; return the exit code."""
     options = parse_options()
@@ -298,6 +312,7 @@ def main() -> int:
     source = checkpoint_to_resume(options)
     if source:
         plan = resume_plan(source, options)
+        require_one_machine(plan.config, options)
         if complete := completion(plan):
             if options.resume is not NEWEST:
                 raise UserError(complete)
@@ -308,12 +323,15 @@ def main() -> int:
         if options.cluster in (None, LOCAL):
             require_resources(plan.config, resumed_play_states(plan).values())
         context = training_context(plan.config)
+        require_gpu(plan.config)
     else:
         config = new_config(options)
+        require_one_machine(config, options)
         if options.cluster in (None, LOCAL):  # other machines see to what they need
             require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = training_context(config)
+        require_gpu(config)
         plan = new_plan(config, options)
 
     from breakout_a3c.training.supervisor import Supervisor

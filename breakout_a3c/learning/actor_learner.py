@@ -15,7 +15,7 @@ from breakout_a3c.games.seeds import training_seeds
 from breakout_a3c.learning.advantages import generalised_advantages
 from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses, actor_critic_losses
-from breakout_a3c.learning.networks import ActorCritic, make_network, resolve_precision
+from breakout_a3c.learning.networks import ActorCritic, device_of, make_network, resolve_precision
 from breakout_a3c.learning.reports import ReportSender, UpdateMeasures
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector, game_threads
 from breakout_a3c.learning.shared_parameters import SharedParameters
@@ -38,7 +38,7 @@ def learn(
         Where its games stand.
     """
     network, collector = make_collector(config, learner_id, int(shared.updates[learner_id]), play_state)
-    local = LocalParameters(network, resolve_precision(config.network.precision))
+    local = LocalParameters(network, resolve_precision(config.network.precision, config.network.device))
     # The parameters that play: a copy where the step limits ask for them again, when others have moved the shared ones.
     parameters = torch.empty_like(shared.parameters) if config.step_limits.active else shared.parameters
 
@@ -77,7 +77,7 @@ def learn(
 def make_collector(
     config: TrainConfig, learner_id: int, updates: int, play_state: bytes
 ) -> tuple[ActorCritic, RolloutCollector]:
-    """Return the network of an actor-learner, and what plays its games.
+    """Return the network of an actor-learner, on its device, and what plays its games.
 
     Args:
         config: The run's settings.
@@ -91,7 +91,7 @@ def make_collector(
     collector = RolloutCollector(config, environments, action_seed)
     if play_state:
         collector.restore(play_state)
-    return make_network(config.network, environments[0]), collector
+    return make_network(config.network, environments[0]).to(device_of(config.network.device)), collector
 
 
 def differentiate(
@@ -205,6 +205,9 @@ def run_actor_learner(
         reports.close(learn(config, shared, learner_id, reports, play_state.numpy().tobytes()))
     except BrokenPipeError:
         pass  # the trainer is gone, and this process is about to be
+    except torch.OutOfMemoryError:
+        reports.fail("The GPU has no memory left: give fewer --threads or --envs, or --device cpu.")
+        sys.exit(1)
     except Exception:
         reports.fail(traceback.format_exc())
         sys.exit(1)

@@ -176,7 +176,7 @@ def joined_parts(even: Tensor, odd: Tensor, shape: Sequence[int]) -> Tensor:
 
 def mirror_image(maps: Tensor) -> Tensor:
     """Return maps ``(N, H, W, C)`` with left and right exchanged; twice as fast as ``flip``."""
-    return maps.index_select(2, torch.arange(maps.shape[2] - 1, -1, -1))
+    return maps.index_select(2, torch.arange(maps.shape[2] - 1, -1, -1, device=maps.device))
 
 
 # torch leaves Function.apply without types.

@@ -7,7 +7,7 @@ from breakout_a3c.learning.networks import ActorCritic
 
 
 class LocalParameters:
-    """A network's parameters as flat vectors, in the layout of the shared one.
+    """A network's parameters as flat vectors where it computes, in the layout of the shared one.
 
     The network's tensors become views of them, so that a pull is a copy per precision: ``[trunks |
     memory | heads]``, in the order of ``parameters()``. Weights of convolutions are channels-last in it, as
@@ -27,7 +27,7 @@ class LocalParameters:
         ]
         self._parameters = list(network.parameters())
         self.size = sum(len(part) for part in self._parts)
-        self._gradient = torch.empty(self.size)
+        self._gradient = torch.empty(self.size, device=network.device)
         self._gradients = views_of(self._gradient, self._parameters)
         self._begun = False  # whether it holds a part of the next gradient
 
@@ -59,16 +59,16 @@ class LocalParameters:
 
     @torch.no_grad()
     def take_gradient(self, max_norm: float) -> tuple[Tensor, float]:
-        """Return the clipped gradient ``(P,)`` float32 and its norm before; the next one begins anew.
+        """Return the clipped gradient ``(P,)`` float32, on the CPU, and its norm before; the next one begins anew.
 
-        The tensor is overwritten by the next ``add_gradient``.
+        The tensor may be overwritten by the next ``add_gradient``.
         """
         assert self._begun, "take_gradient is for after add_gradient()"
         self._begun = False
         norm = float(torch.linalg.vector_norm(self._gradient))
         if norm > max_norm:
             self._gradient.mul_(max_norm / norm)
-        return self._gradient, norm
+        return self._gradient.cpu(), norm
 
 
 def flatten_parameters(module: nn.Module, dtype: torch.dtype) -> Tensor:

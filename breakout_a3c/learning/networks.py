@@ -15,7 +15,7 @@ from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 from torch.nn import functional
 
-from breakout_a3c.config import RECURRENT, NetworkOptions, Precision
+from breakout_a3c.config import RECURRENT, Device, NetworkOptions, Precision
 from breakout_a3c.errors import UserError
 from breakout_a3c.extensions import NETWORKS
 from breakout_a3c.games.atari import AtariGame, commonest_gray, usual_screen
@@ -151,7 +151,7 @@ class ConvTrunk(nn.Module):
         self, observations: Tensor, weight: Tensor, bias: Tensor, stride: tuple[int, int], cached: Tensor | None = None
     ) -> Tensor:
         """Return the first convolution's output, ``cached`` where acting computed it."""
-        if self._background is not None and observations.dtype == torch.uint8:
+        if self._background is not None and observations.dtype == torch.uint8 and observations.is_cpu:
             return changed_pixels_convolution(observations, self._background, weight, bias, cached)
         pixels = self.pixels(observations)
         if cached is not None:
@@ -286,6 +286,9 @@ def make_trunk(network: str, observation_shape: tuple[int, ...], symmetric: bool
 class ActorCritic(nn.Module):
     """A policy and a value function, on one trunk or on two, or on one with a memory.
 
+    It may compute on a GPU: observations and masks may come from the CPU, logits and values go back there. What games
+    remember and what layers put out stays where it was computed.
+
     Args:
         network: Name of the trunk, and of the memory behind it.
         observation_shape: Shape of one observation, ``(84, 84, 4)`` for Atari.
@@ -335,9 +338,14 @@ class ActorCritic(nn.Module):
         logits, values, _, _ = self.act(observations, lstm_state=lstm_state)
         return logits, values
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.heads.policy.weight.device
+
     def first_lstm_state(self, batch: int) -> Tensor:
         """Return what ``batch`` games remember where they begin, ``(B, S)``; S is 0 without a memory."""
-        return torch.zeros(batch, self.memory.state_size if self.memory else 0)
+        return torch.zeros(batch, self.memory.state_size if self.memory else 0, device=self.device)
 
     def weights(self) -> list[ConvWeights | None]:
         """Return what ``act`` makes of the parameters for each trunk, good until they change."""
@@ -360,7 +368,7 @@ class ActorCritic(nn.Module):
             Logits ``(B, A)``; values ``(B,)``; for ``features_from_cache``, what each layer of the trunks put out; and
             what the games remember afterwards.
         """
-        weights = weights or self.weights()
+        weights, observations = weights or self.weights(), observations.to(self.device)
         outputs = [trunk(observations, each) for trunk, each in zip(self._trunks, weights, strict=True)]
         cached = CachedOutputs(list(itertools.chain(*outputs)), weights, self.version)
         features = [layers[-1] for layers in outputs]
@@ -368,11 +376,11 @@ class ActorCritic(nn.Module):
         if self.memory:
             features[0], lstm_state = self.memory.step(features[0], lstm_state)
         logits, values = self.heads(features[0], features[-1])
-        return logits, values, cached, lstm_state
+        return logits.cpu(), values.cpu(), cached, lstm_state
 
     def features(self, observations: Tensor) -> list[Tensor]:
         """Return the features ``(B, num_features)`` of each trunk."""
-        return [trunk(observations)[-1] for trunk in self._trunks]
+        return [trunk(observations.to(self.device))[-1] for trunk in self._trunks]
 
     @property
     def policy_trunk(self) -> Trunk:
@@ -404,7 +412,7 @@ class ActorCritic(nn.Module):
             cached: What ``act`` returned for them, by the present parameters.
         """
         assert cached.version == self.version, f"parameters {self.version} did not make the cache of {cached.version}"
-        depth = len(cached.layers) // len(self._trunks)
+        depth, observations = len(cached.layers) // len(self._trunks), observations.to(self.device)
         return [
             trunk.forward_from_cache(observations, cached.layers[i * depth : (i + 1) * depth], cached.weights[i])
             for i, trunk in enumerate(self._trunks)
@@ -419,7 +427,7 @@ class ActorCritic(nn.Module):
             ended: ``(T, B)`` bool, after which steps they remember nothing.
         """
         if self.memory:
-            features = [self.memory.replay(features[0], lstm_state, ended)]
+            features = [self.memory.replay(features[0], lstm_state, ended.to(self.device))]
         return self._decide(features)
 
     def replay_from_cache(
@@ -433,20 +441,32 @@ class ActorCritic(nn.Module):
             ended: ``(T, B)`` bool, after which steps they remember nothing.
         """
         if self.memory:
-            features = [self.memory.replay_from_cache(features[0], lstm_states, ended)]
+            features = [self.memory.replay_from_cache(features[0], lstm_states, ended.to(self.device))]
         return self._decide(features)
 
     def _decide(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return logits ``(T, B, A)`` and values ``(T, B)``, given the features ``(T, B, F)`` of each."""
         logits, values = self.heads(features[0].flatten(0, 1), features[-1].flatten(0, 1))
         steps = features[0].shape[:2]
-        return logits.unflatten(0, steps), values.unflatten(0, steps)
+        return logits.cpu().unflatten(0, steps), values.cpu().unflatten(0, steps)
 
 
-def resolve_precision(precision: Precision) -> torch.dtype:
-    """Return the dtype of the trunk: bf16 only where the CPU multiplies it in hardware."""
-    in_bf16 = cpu_has_bf16() if precision == "auto" else precision == "bf16"
+def device_of(name: Device) -> torch.device:
+    """Return the device of that name, once it is known which it is: ``auto`` is chosen at a training's start."""
+    assert name != "auto", "an actor-learner is told where it computes"
+    return torch.device(name)
+
+
+def resolve_precision(precision: Precision, device: Device = "cpu") -> torch.dtype:
+    """Return the dtype of the trunk: bf16 only where the CPU, or the GPU, multiplies it in hardware."""
+    has_bf16 = gpu_has_bf16 if device == "cuda" else cpu_has_bf16
+    in_bf16 = has_bf16() if precision == "auto" else precision == "bf16"
     return torch.bfloat16 if in_bf16 else torch.float32
+
+
+def gpu_has_bf16() -> bool:
+    """Return whether the GPU multiplies bf16 in hardware."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def cpu_has_bf16() -> bool:

@@ -61,7 +61,7 @@ class Rollout:
         """
         features = network.features(self.observations[:, games].flatten(0, 1))
         features = [each.unflatten(0, (-1, len(games))) for each in features]
-        return network.replay(features, self.lstm_states[0, games], self.ended[:, games])
+        return network.replay(features, self.lstm_states[0, games.to(network.device)], self.ended[:, games])
 
 
 class RolloutCollector:
@@ -102,7 +102,7 @@ class RolloutCollector:
         generator = self._generator.get_state().numpy()
         arrays = self._games.state() | {"generator": generator}
         if self._lstm_state is not None and self._lstm_state.numel():
-            arrays["lstm_state"] = self._lstm_state.numpy()
+            arrays["lstm_state"] = self._lstm_state.cpu().numpy()
         return safetensors.numpy.save(arrays)
 
     def restore(self, state: bytes) -> None:
@@ -148,7 +148,7 @@ class RolloutCollector:
             self._actions[t] = (logits + noise[t]).argmax(dim=1)
             batch_step = self._games.step(self._actions[t].tolist(), self._observations[t + 1].numpy())
             self._record(t, batch_step, network, lstm_state)
-            lstm_state = lstm_state.masked_fill(self._ended[t].unsqueeze(1), 0.0)
+            lstm_state = lstm_state.masked_fill(self._ended[t].unsqueeze(1).to(network.device), 0.0)
             if len(self._games) == 1 and self._ended[t, 0]:
                 length = t + 1
                 break
@@ -172,7 +172,9 @@ class RolloutCollector:
     def _lstm_state_for(self, network: ActorCritic) -> Tensor:
         """Return what the games remember, or that of their beginning where another network played them."""
         first = network.first_lstm_state(len(self._games))
-        return first if self._lstm_state is None or self._lstm_state.shape != first.shape else self._lstm_state
+        if self._lstm_state is None or self._lstm_state.shape != first.shape:
+            return first
+        return self._lstm_state.to(network.device)
 
     def _record(self, t: int, batch_step: BatchStep, network: ActorCritic, lstm_state: Tensor) -> None:
         """Write row ``t``; next values only for truncated games, whose final state is not in a row."""
@@ -180,7 +182,7 @@ class RolloutCollector:
         np.logical_or(batch_step.terminated, batch_step.truncated, out=self._ended.numpy()[t])
         for index, observation in batch_step.final_observations.items():
             if not batch_step.terminated[index]:
-                _, value = network(torch.from_numpy(observation[np.newaxis]), lstm_state[[index]])
+                _, value = network(torch.from_numpy(observation[np.newaxis]), lstm_state[index : index + 1])
                 self._next_values[t, index] = value.item()
 
 
@@ -190,7 +192,14 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def game_threads(config: TrainConfig) -> int:
-    """Return how many threads play a learner's games: for a2c one a core, if they leave Python's lock alone."""
-    if config.learners.algorithm == "a3c" or not config.game.is_atari:
+    """Return how many threads play a learner's games, if they leave Python's lock alone.
+
+    For a2c one a core. For a3c one, unless a GPU computes the layers: then as many as each learner has cores.
+    """
+    if not config.game.is_atari:
         return 1
-    return min(config.learners.threads, config.learners.envs, usable_cores())
+    if config.learners.algorithm == "a2c":
+        return min(config.learners.threads, config.learners.envs, usable_cores())
+    if config.network.device == "cpu":
+        return 1
+    return max(1, min(config.learners.envs, usable_cores() // config.learners.threads))

@@ -12,6 +12,7 @@ from breakout_a3c.games.names import check_game
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.run_names import numbered_checkpoints, require_run_name, take_name
 from breakout_a3c.training.contexts import training_context
+from breakout_a3c.training.device_choice import require_device
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.plan import TrainingPlan, resumed_play_states
 from breakout_a3c.training.status import TrainingStatus
@@ -57,6 +58,7 @@ def train(
         raise UserError("only the main thread of a program hears Ctrl-C: call train() there.")
     plan = make_plan(config, run, None if resume is None else Path(resume), checkpoints, runs)
     require_resources(plan.config, resumed_play_states(plan).values())
+    require_device(plan.config)
     context = training_context(plan.config)
     code = Trainer(plan, context, on_status).run()
     if code == EXIT_FAILED:

@@ -13,6 +13,7 @@ from benchmarks.results_tables.pages import PARTS, filled, pages
 LARGE = {
     "machine": {"date": "2026-12-01", "processor": "Intel Xeon", "cores": 16, "bf16": True, "commit": "0123456789ab"},
     "cores": 16,
+    "device": "cpu",
     "bare_emulator_steps_per_second": 70_000,
     "training": {"steps_per_second": 25_200, "fraction_of_bare_emulator": 0.36, "staleness_updates": 15.0},
     "minutes_to": {"400": {"minutes": 2.84, "not_by": 2.67, "reached_by": 2.84}},
@@ -104,18 +105,22 @@ def test_a_run_on_a_machine_that_changed_its_speed_is_told(results: Path) -> Non
 
 def test_a_machine_with_more_cores_has_its_row(results: Path) -> None:
     assert figures.large_machine(Measured(results)) == "not measured by this program yet"
-    assert "| 16 |" not in tables.how_fast(Measured(results))
+    assert "| 16 cores | not measured |" in tables.how_fast(Measured(results))
     change(results / "large_machine" / "16-cores.json", **LARGE)
-    assert "| 16 | 70,000 | 25,200 | 36% | 2.8 min |" in tables.how_fast(Measured(results))
+    change(results / "large_machine" / "16-cores-cuda.json", **(LARGE | {"device": "cuda", "minutes_to": None}))
+    rows = tables.how_fast(Measured(results)).splitlines()[-5:]
+    assert rows[0] == "| 2 cores | not measured | | | |"
+    assert rows[1] == "| 16 cores | 70,000 | 25,200 | 36% | 2.8 min |"
+    assert rows[2] == "| 16 cores and a GPU | 70,000 | 25,200 | 36% | - |"
     assert figures.large_machine(Measured(results)) == (
-        "25,200 of 70,000 agent steps/s on 16 cores: 36%; 400 points: 2.8 min"
+        "25,200 of 70,000 agent steps/s on 16 cores and a GPU: 36%; 400 points: -"
     )
 
 
-def test_a_large_machine_that_came_to_no_training_has_no_row(results: Path) -> None:
+def test_a_large_machine_that_came_to_no_training_is_not_measured(results: Path) -> None:
     change(results / "large_machine" / "16-cores.json", **(LARGE | {"training": None, "minutes_to": None}))
     assert figures.large_machine(Measured(results)) == "not measured by this program yet"
-    assert "| 16 |" not in tables.how_fast(Measured(results))
+    assert "| 16 cores | not measured |" in tables.how_fast(Measured(results))
 
 
 @pytest.mark.parametrize(

@@ -418,10 +418,15 @@ def test_a_killed_actor_learner_is_replaced(tmp_path: Path) -> None:
         (["--envs-per-thread", "8"], "--envs-per-thread is now --envs:"),
         (["--rmsprop-alpha", "0.9"], "--rmsprop-alpha is now --square-decay:"),
         (["--rmsprop-eps=0.1"], "--rmsprop-eps is now --optimizer-eps:"),
+        (["--device", "cuda"], "or give --device cpu"),
+        (["--device", "cuda", "--cluster", "local"], "--device cuda is for one machine: leave it out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_sentence_and_code_2(tmp_path: Path, options: list[str], words: str) -> None:
+def test_a_mistake_is_one_sentence_and_code_2(
+    tmp_path: Path, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # where there is a GPU
     (tmp_path / "torn.pt").write_bytes(b"PK\x03\x04 but not for long")
     for name, text in CONFIG_FILES.items():
         (tmp_path / f"{name}.toml").write_text(text)

@@ -31,7 +31,7 @@ CARTPOLE_A3C: dict[str, Any] = {
     "max_episode_frames": 65_535, "terminal_on_life_loss": True, "clip_rewards": False, "life_loss_penalty": 0.0,
     "second_chances": 0.0, "sticky_games": 0.0, "reward_scale": 1.0,
     "network": "mlp", "separate_value_network": False, "symmetric": False, "background": "black",
-    "precision": "float32",
+    "precision": "float32", "device": "cpu",
     "algorithm": "a3c", "threads": 2, "envs": 8,
     "rollout_length": 5, "final_rollout_length": None, "gamma": 0.99, "gae_lambda": 0.95,
     "optimizer": "rmsprop", "learning_rate": 7e-4, "final_learning_rate": 0.0, "warmup_updates": 0,

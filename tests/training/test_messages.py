@@ -27,6 +27,11 @@ def test_the_start_message_says_how_long_it_takes() -> None:
     assert "Length: no limit." in start_message(neither)
 
 
+def test_the_start_message_says_where_the_layers_compute() -> None:
+    assert "\nThe layers compute on the GPU.\n" in start_message(PLAN, "The layers compute on the GPU.")
+    assert "compute" not in start_message(PLAN)
+
+
 def test_the_start_message_says_how_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "getsignal", lambda _: signal.default_int_handler)
     assert "Ctrl-C stops and saves." in start_message(PLAN)
