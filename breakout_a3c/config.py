@@ -193,11 +193,12 @@ class GameOptions(Options):
     )
     sticky_games: float = option(
         0.5,
-        "part of an actor-learner's training games whose actions stick (0.25) from the middle of the run on, so that "
-        "the agent bears it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
+        "part of an actor-learner's training games whose actions stick (0.25) once they begin, so that the agent bears "
+        "it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
         low=0,
         high=0.95,
     )
+    sticky_games_begin: float = option(0.5, "after this part of the run (docs/notes/sticky-games.md)", low=0, high=1)
     late_starts: float = option(
         0.5,
         "Breakout alone: probability that a training game goes on from a moment of an earlier one, late stages as "
@@ -271,14 +272,15 @@ class LearnerOptions(Options):
     threads: int = option(
         8,
         "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads), which with --device cuda share the cores "
-        "to play their games; a2c: threads that play Atari games",
+        "to play their games; a2c: threads that play Atari games. Not given: as many as cores, at least 8 on Atari",
         low=1,
         high=512,
     )
     envs: int = option(
         16,
         "games that each actor-learner plays at once (docs/notes/games-per-actor-learner.md); a2c: all games; "
-        "1 is the paper's, where a rollout ends with the game or the life",
+        "1 is the paper's, where a rollout ends with the game or the life. Not given: 8 where more than 4 learn at a "
+        "time, on as many cores (docs/notes/lateness.md)",
         low=1,
         high=8192,
     )
@@ -557,6 +559,8 @@ class TrainConfig:
             found |= dict.fromkeys(("second_chances", "sticky_games"), "several games, --envs 2 or more")
         if self.game.sticky:
             found |= {"sticky_games": "--sticky 0"}
+        if not self.game.sticky_games:
+            found |= {"sticky_games_begin": "--sticky-games 0.5"}
         if not self.game.is_atari:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         if self.network.name in NETWORKS:

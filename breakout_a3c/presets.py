@@ -50,9 +50,27 @@ PAPER = PLAIN.replace(
     loss_reduction="sum",
 )
 
+# Breakout as Machado et al. 2018 have it, so that scores can be compared: all 18 actions, sticky ones, no FIRE of the
+# program's own, no no-ops; the learner knows nothing of lives.
+MACHADO = BREAKOUT.replace(
+    actions="full",
+    sticky=0.25,
+    auto_fire=False,
+    max_noops=0,
+    max_episode_frames=108_000,
+    terminal_on_life_loss=False,
+    life_loss_penalty=0.0,
+    second_chances=0.0,
+    sticky_games=0.0,
+    total_steps=10_000_000,
+)
+
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
+    # To the end of both walls, with and without sticky actions.
+    "long": BREAKOUT.replace(sticky_games_begin=0.1, total_steps=25_000_000),
+    "machado": MACHADO,
     "paper": PAPER,
     "paper-lstm": PAPER.replace(network="lstm"),
     "cartpole": CARTPOLE_A3C,

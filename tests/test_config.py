@@ -48,6 +48,13 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert (paper.network.name, paper.network.precision) == ("paper", "float32")
 
 
+def test_the_machado_preset_gives_the_learner_no_more_than_the_screen() -> None:
+    game = PRESETS["machado"].game
+    assert (game.actions, game.sticky, game.frame_skip) == ("full", 0.25, 4)
+    assert (game.auto_fire, game.max_noops, game.max_episode_frames) == (False, 0, 108_000)
+    assert (game.terminal_on_life_loss, game.life_loss_penalty, game.second_chances) == (False, 0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("first", "final", "progress", "expected"),
     [(5, 20, 0.0, 5), (5, 20, 0.2, 11), (5, 20, 0.5, 20), (5, 20, 1.0, 20), (20, 5, 0.25, 12), (7, None, 0.9, 7)],

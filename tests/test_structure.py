@@ -30,8 +30,8 @@ ORDER = {
         "page_address", "web_page", "following", "report", "progress", "curves",
     ],
     "training": [
-        "needs", "contexts", "device_choice", "plan", "averaging", "clocks", "evaluator", "statistics", "status",
-        "metrics", "weights_and_biases", "console", "messages", "evaluations", "supervisor", "trainer",
+        "needs", "cores", "contexts", "device_choice", "plan", "averaging", "clocks", "evaluator", "statistics",
+        "status", "metrics", "weights_and_biases", "console", "messages", "evaluations", "supervisor", "trainer",
     ],
     "cluster": [
         "options", "compatibility", "exchange", "parameter_server", "group_parameters", "group", "machines",

@@ -3,7 +3,7 @@
 1. The bare emulator's speed on all cores.
 2. With ``--device cuda``, whether the GPU learns as the CPU does; see device_check.py.
 3. Where one actor-learner spends its time; and the speed of several numbers of actor-learners and games.
-4. The default training, as many actor-learners as cores, on a GPU the fastest of those numbers; with a snapshot every
+4. The default training, with the numbers that this program takes by itself, on a GPU with the fastest; a snapshot every
    ten seconds, until its score is well beyond 400 or three quarters of the time are over.
 5. The first snapshots that reach 400, 300, 200 and 100 points: the means of 100 fresh games, played on all cores. They
    are found by bisection, as if means only rose from snapshot to snapshot, which they nearly do.
@@ -46,6 +46,7 @@ from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.start import Context, kill_children
 from breakout_a3c.saving.agent import load_agent
 from breakout_a3c.saving.checkpoints import load_checkpoint
+from breakout_a3c.training.cores import fitted_to_cores
 from breakout_a3c.training.device_choice import require_device
 
 TARGETS = (400, 300, 200, 100)  # in the order in which they are searched
@@ -108,7 +109,8 @@ def candidates(cores: int, device: Device) -> list[TrainConfig]:
 
     Few actor-learners with many games each keep a GPU busy; the cores play each one's games in threads.
     """
-    on_cpu = [(cores, 16), (cores, 8), (max(1, cores // 2), 16)]
+    usual = fitted_to_cores(BREAKOUT, (), cores).learners
+    on_cpu = [(usual.threads, usual.envs), (cores, 16), (cores, 4), (max(1, cores // 2), 16)]
     on_gpu = [(max(1, cores // 4), 64), (max(1, cores // 2), 32), (cores, 16), (max(1, cores // 8), 128)]
     return [
         BREAKOUT.replace(threads=min(threads, MAX_ACTOR_LEARNERS), envs=envs, device=device)

@@ -23,12 +23,14 @@ from breakout_a3c.command_line import (
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig, option_name
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.files import is_file
 from breakout_a3c.saving.model_names import model_path, require_there
 from breakout_a3c.saving.retired_settings import RENAMED
 from breakout_a3c.saving.run_names import all_checkpoints, free_name_on_failure, require_run_name, take_name
 from breakout_a3c.training.contexts import training_context
+from breakout_a3c.training.cores import fitted_to_cores
 from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
@@ -124,7 +126,10 @@ def checkpoint_or_newest(text: str) -> object:
 
 
 def new_config(options: argparse.Namespace) -> TrainConfig:
-    """Return the settings of a new run: those of the preset, then of the file, then of the command line."""
+    """Return the settings of a new run: those of the preset, then of the file, then of the command line.
+
+    Without a file, the cores decide on the number of actor-learners and games that were not given.
+    """
     from breakout_a3c.games.names import check_game
 
     config, given = PRESETS[options.preset or DEFAULT_PRESET], given_settings(options)
@@ -132,7 +137,8 @@ def new_config(options: argparse.Namespace) -> TrainConfig:
     if options.config:
         config = read_config(options.config, config, given)
         check_game(config.game.name)
-    return with_options(config, options)
+        return with_options(config, options)
+    return fitted_to_cores(with_options(config, options), given, usable_cores())
 
 
 def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":

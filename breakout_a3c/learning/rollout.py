@@ -15,7 +15,6 @@ from breakout_a3c.learning.cached_layers import CachedOutputs
 from breakout_a3c.learning.networks import ActorCritic
 from breakout_a3c.processes.resources import usable_cores
 
-STICKY_GAMES_BEGIN = 0.5  # of the run
 PART_STEPS = 80  # agent steps that are differentiated at a time
 
 
@@ -131,7 +130,7 @@ class RolloutCollector:
             ``(T, B)`` steps; its tensors are overwritten by the next call.
         """
         length = self._config.returns.rollout_length_at(progress)
-        self._games.begin_sticky_games = progress >= STICKY_GAMES_BEGIN
+        self._games.begin_sticky_games = progress >= self._config.game.sticky_games_begin
         self._observations[0] = self._next_observations
         self._next_values.zero_()
         noise = gumbel_noise((length, len(self._games), network.num_actions), self._generator)

@@ -121,11 +121,12 @@ def test_a_sticky_game_repeats_a_quarter_of_the_last_actions(monkeypatch: pytest
     assert repeated == pytest.approx(250, abs=55)
 
 
-def test_a_collector_begins_them_in_the_middle_of_the_run() -> None:
-    config = BREAKOUT.replace(envs=2, second_chances=0.0, background="black")
+@pytest.mark.parametrize(("setting", "begin"), [({}, 0.5), ({"sticky_games_begin": 0.1}, 0.1)])
+def test_a_collector_begins_them_after_a_part_of_the_run(setting: dict[str, float], begin: float) -> None:
+    config = BREAKOUT.replace(envs=2, second_chances=0.0, background="black", **setting)
     collector = RolloutCollector(config, make_environments(config.game, [2, 4]), seed=0)
     network = make_network()
-    for progress, begun in ((0.49, False), (0.5, True), (1.0, True)):
+    for progress, begun in ((begin - 0.01, False), (begin, True), (1.0, True)):
         collector.collect(network, progress)
         assert collector._games.begin_sticky_games is begun
 
@@ -134,3 +135,4 @@ def test_the_option_says_where_it_is_for() -> None:
     with pytest.raises(UserError, match="sticky_games are for Atari games: give --sticky-games 0 for cartpole"):
         CARTPOLE_A3C.replace(sticky_games=0.5)
     assert BREAKOUT.replace(envs=1).without_effect()["sticky_games"] == "several games, --envs 2 or more"
+    assert BREAKOUT.replace(sticky_games=0.0).without_effect()["sticky_games_begin"] == "--sticky-games 0.5"

@@ -29,7 +29,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 CARTPOLE_A3C: dict[str, Any] = {
     "game": "cartpole", "actions": "reduced", "frame_skip": 1, "max_noops": 30, "sticky": 0.0, "auto_fire": True,
     "max_episode_frames": 65_535, "terminal_on_life_loss": True, "clip_rewards": False, "life_loss_penalty": 0.0,
-    "second_chances": 0.0, "sticky_games": 0.0, "reward_scale": 1.0,
+    "second_chances": 0.0, "sticky_games": 0.0, "sticky_games_begin": 0.5, "reward_scale": 1.0,
     "network": "mlp", "separate_value_network": False, "symmetric": False, "background": "black",
     "precision": "float32", "device": "cpu",
     "algorithm": "a3c", "threads": 2, "envs": 8,
