@@ -360,8 +360,9 @@ def test_torch_reads_the_entries_that_were_checked(
     cartpole_checkpoint_path: Path, checkpoint_bytes: bytes, tmp_path: Path
 ) -> None:
     """A file with two directories: Python takes the one before the end, torch the one that the end names."""
-    other = tmp_path / "other.pt"
-    save_checkpoint(replace(load_checkpoint(cartpole_checkpoint_path), steps=666), other)
+    other, checkpoint = tmp_path / "other.pt", load_checkpoint(cartpole_checkpoint_path)
+    other_steps = checkpoint.steps ^ 1  # as many bytes in the file
+    save_checkpoint(replace(checkpoint, steps=other_steps), other)
     plain = [renamed(content, str) for content in (other.read_bytes(), checkpoint_bytes)]
     end_of_first = plain[0].rindex(b"PK\5\6")
     end_of_second = plain[1].rindex(b"PK\5\6")
@@ -370,8 +371,8 @@ def test_torch_reads_the_entries_that_were_checked(
     end = plain[1][end_of_second:]
     path = tmp_path / "two.pt"
     path.write_bytes(plain[0][:end_of_first] + plain[1][:end_of_second] + end)
-    assert torch.load(path, weights_only=True)["steps"] == 666
-    assert load_checkpoint(path).steps == load_checkpoint(cartpole_checkpoint_path).steps
+    assert torch.load(path, weights_only=True)["steps"] == other_steps
+    assert load_checkpoint(path).steps == checkpoint.steps
 
 
 def test_an_archive_of_millions_of_entries_is_refused(tmp_path: Path) -> None:
