@@ -198,7 +198,9 @@ class GameOptions(Options):
         low=0,
         high=0.95,
     )
-    sticky_games_begin: float = option(0.5, "after this part of the run (docs/notes/sticky-games.md)", low=0, high=1)
+    sticky_games_begin: float = option(
+        0.5, "part of the run after which sticky games begin (docs/notes/sticky-games.md)", low=0, high=1
+    )
     late_starts: float = option(
         0.5,
         "Breakout alone: probability that a training game goes on from a moment of an earlier one, late stages as "
@@ -252,13 +254,13 @@ class NetworkOptions(Options):
         "seconds (docs/notes/usual-screen.md); commonest: the gray of most pixels then (docs/notes/other-games.md)",
     )
     precision: Precision = option(
-        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the CPU, or the GPU, has it"
+        "auto", "arithmetic of the convolutions and the dense layer; auto: bf16 where the device has it"
     )
     device: Device = option(
         "cpu",
         "where the layers of the actor-learners compute; games, shared parameters and evaluations stay on the CPU. "
-        "cuda: one GPU for all of them; auto: that one, if a trial of some seconds at the start finds it faster than "
-        "all cores (docs/large-machine.md)",
+        "cuda: a GPU, for all actor-learners; auto: that one, if a trial at the start makes more steps/s with it "
+        "(docs/large-machine.md)",
     )
 
 
@@ -271,8 +273,8 @@ class LearnerOptions(Options):
     )
     threads: int = option(
         8,
-        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads), which with --device cuda share the cores "
-        "to play their games; a2c: threads that play Atari games. Not given: as many as cores, at least 8 on Atari",
+        "a3c: actor-learners, each a process (Mnih et al. 2016: 16 threads), on any device; a2c: threads that play "
+        "Atari games. Not given: as many as cores, at least 8 on Atari",
         low=1,
         high=512,
     )

@@ -50,8 +50,8 @@ PAPER = PLAIN.replace(
     loss_reduction="sum",
 )
 
-# Breakout as Machado et al. 2018 have it, so that scores can be compared: all 18 actions, sticky ones, no FIRE of the
-# program's own, no no-ops; the learner knows nothing of lives.
+# Breakout by the interface of Machado et al. 2018, so that scores can be compared: all 18 actions, sticky ones, no FIRE
+# of the program's own, no no-ops; the learner knows nothing of lives. Training games that begin late and stalls stay.
 MACHADO = BREAKOUT.replace(
     actions="full",
     sticky=0.25,

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "pretended"
+COMPUTED: set[str] = set()
 MOVES = ("aten::_to_copy", "aten::copy_")  # which may see two devices
 
 
@@ -96,6 +97,8 @@ def compute(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) 
     if function._schema.is_mutable:
         wrappers = {id(tensor.on_cpu): tensor for tensor in ours}
         return tree_map(lambda leaf: wrappers.get(id(leaf), leaf), found)
+    if ours:
+        COMPUTED.add(name)
     is_there = bool(ours) if device is None else torch.device(device).type == NAME
     return tree_map(wrapped, found) if is_there else found
 
@@ -125,6 +128,7 @@ def wrapped(leaf: object) -> object:
 
 @contextmanager
 def pretended_device() -> Iterator[torch.device]:
-    """Have the device for the ``with`` block."""
+    """Have the device for the ``with`` block; ``COMPUTED`` tells what is computed there."""
+    COMPUTED.clear()
     with Device():
         yield torch.device(NAME, 0)

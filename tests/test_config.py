@@ -48,7 +48,7 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert (paper.network.name, paper.network.precision) == ("paper", "float32")
 
 
-def test_the_machado_preset_gives_the_learner_no_more_than_the_screen() -> None:
+def test_the_machado_preset_has_machados_interface_and_no_lives() -> None:
     game = PRESETS["machado"].game
     assert (game.actions, game.sticky, game.frame_skip) == ("full", 0.25, 4)
     assert (game.auto_fire, game.max_noops, game.max_episode_frames) == (False, 0, 108_000)

@@ -30,8 +30,9 @@ ORDER = {
         "page_address", "web_page", "following", "report", "progress", "curves",
     ],
     "training": [
-        "needs", "cores", "contexts", "device_choice", "plan", "averaging", "clocks", "evaluator", "statistics",
-        "status", "metrics", "weights_and_biases", "console", "messages", "evaluations", "supervisor", "trainer",
+        "needs", "cores", "contexts", "plan", "averaging", "clocks", "evaluator", "statistics",
+        "status", "metrics", "weights_and_biases", "console", "messages", "evaluations", "supervisor", "device_choice",
+        "trainer",
     ],
     "cluster": [
         "options", "compatibility", "exchange", "parameter_server", "group_parameters", "group", "machines",

@@ -94,12 +94,14 @@ def training(context: Context, name: str, config: TrainConfig, model: Path | Non
     supervisor = Supervisor(context, config, shared)
     supervisor.start()
     processes = [psutil.Process(pid) for pid in supervisor.process_ids()]
-    return started(Contender(name, processes, shared.total_steps, lambda: supervisor.poll(0)), minimum=2000)
+    contender = Contender(name, processes, shared.total_steps, lambda: supervisor.poll(0))
+    return started(contender, lambda: int(shared.updates.min()) >= 2)
 
 
-def started(contender: Contender, minimum: int = 100) -> Contender:
-    """Wait until a contender is at work, and stop it until its first slice."""
-    while contender.steps() < minimum:
+def started(contender: Contender, is_at_work: Callable[[], bool] | None = None) -> Contender:
+    """Wait until a contender is at work, by its steps unless told otherwise, and stop it until its first slice."""
+    is_at_work = is_at_work or (lambda: contender.steps() >= 500)
+    while not is_at_work():
         contender.attend()
         time.sleep(0.1)
     contender.signal(signal.SIGSTOP)

@@ -16,7 +16,7 @@ def describe_machine() -> dict[str, object]:
     memory_kb = next(
         int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")
     )
-    capabilities = torch.cpu.get_capabilities()
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # not in torch 2.9
     return {
         "date": datetime.date.today().isoformat(),
         "processor": capabilities.get("cpu_name", platform.processor()),

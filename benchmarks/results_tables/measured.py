@@ -49,8 +49,8 @@ class Measured:
     @cached_property
     def large_machines(self) -> list[dict[str, Any]]:
         """The runs on machines with more cores, by their number."""
-        found = [read_result(path) for path in self.folder.glob("large_machine/*.json")]
-        return sorted(found, key=lambda result: (int(result["cores"]), result["device"]))
+        found = [read_result(path) for path in self.folder.glob("large_machine/*-cores*.json")]
+        return sorted(found, key=lambda result: (int(result["cores"]), str(result["device"])))
 
     @cached_property
     def other_games(self) -> list[dict[str, Any]]:

@@ -137,7 +137,7 @@ def large_machines(measured: Measured) -> list[str]:
     """Return the lines of the table by machine; those that were not measured say so."""
     results = [result for result in measured.large_machines if result["training"]]
     rows = {machine_name(result): machine_row(result) for result in results}
-    rows = dict.fromkeys(USUAL_MACHINES, "not measured | | | |") | rows
+    rows = dict.fromkeys(USUAL_MACHINES, "not yet | | | |") | rows
     return [
         "",
         "| machine | bare emulator, agent steps/s | training, agent steps/s | of the bare emulator | to 400 points |",

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.saving.agent import load_weights
 from breakout_a3c.training.plan import TrainingPlan, initial_parameters
 
+WARM_UP_STEPS = 1000
 TIMED = (  # whose method, and the name of its time
     (GameBatch, "step", "environment"),
     (RolloutCollector, "collect", "collect"),
@@ -37,12 +39,16 @@ def time_breakdown(config: TrainConfig, model: Path, steps: int = 40_000) -> dic
     Args:
         config: Its settings, of which number of actor-learners and length are others here.
         model: From which it goes on.
-        steps: Agent steps that it makes.
+        steps: Agent steps that it makes, after some others in which whatever comes first is made ready.
     """
-    config = config.replace(threads=1, total_steps=steps)
-    shared = initial_parameters(TrainingPlan(config, "breakdown", Path(), Path(), initial=load_weights(model)))
     torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    config = config.replace(threads=1, total_steps=WARM_UP_STEPS)
+    plan = TrainingPlan(config, "breakdown", Path(), Path(), initial=load_weights(model))
     _reader, writer = Pipe(duplex=False)
+    actor_learner.learn(config, initial_parameters(plan), 0, ReportSender(0, writer))
+    config = config.replace(total_steps=steps)
+    shared = initial_parameters(replace(plan, config=config))
     with timed_methods() as seconds:
         actor_learner.learn(config, shared, 0, ReportSender(0, writer))  # its reports fit into the pipe
         # From the first rollout on: loading the games is not learning.
@@ -51,7 +57,7 @@ def time_breakdown(config: TrainConfig, model: Path, steps: int = 40_000) -> dic
     seconds["act"] = collect - seconds["environment"]
     # The pull inside the step limits is counted twice.
     seconds["train"] = total - collect - seconds["pull and push"] - seconds["step limits"]
-    return {name: round(1e6 * value / steps, 1) for name, value in seconds.items()}
+    return {name: round(1e6 * value / shared.total_steps(), 1) for name, value in seconds.items()}
 
 
 @contextmanager

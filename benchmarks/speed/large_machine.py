@@ -2,9 +2,9 @@
 
 1. The bare emulator's speed on all cores.
 2. With ``--device cuda``, whether the GPU learns as the CPU does; see device_check.py.
-3. Where one actor-learner spends its time; and the speed of several numbers of actor-learners and games.
-4. The default training, with the numbers that this program takes by itself, on a GPU with the fastest; a snapshot every
-   ten seconds, until its score is well beyond 400 or three quarters of the time are over.
+3. Where one actor-learner spends its time, and the speed of several numbers of actor-learners and games.
+4. The default training, with the numbers that train.py takes by itself and a snapshot every ten seconds, until its
+   score is well beyond 400 or three quarters of the time are over.
 5. The first snapshots that reach 400, 300, 200 and 100 points: the means of 100 fresh games, played on all cores. They
    are found by bisection, as if means only rose from snapshot to snapshot, which they nearly do.
 
@@ -12,8 +12,10 @@ What the time was too short for is null in the file. While it runs, the program 
 """
 
 import argparse
+import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,15 +33,13 @@ import torch
 from benchmarks.common.contenders import training as started_training
 from benchmarks.common.emulators import emulator_speed
 from benchmarks.common.machine import describe_machine, usable_cores
-from benchmarks.common.paths import LEARNED, RESULTS
+from benchmarks.common.paths import LEARNED, RESULTS, ROOT
 from benchmarks.common.processes import benchmark_context
 from benchmarks.common.programs import command_line, make_parser
-from benchmarks.common.runs import Events, write_result
+from benchmarks.common.runs import Events, read_result, write_result
 from benchmarks.common.trainings import STOPPED_BY_SIGTERM, Training, play_games, stop
 from benchmarks.speed.breakdown import time_breakdown
-from benchmarks.speed.device_check import gradient_differences, smoke_runs
 from breakout_a3c.config import Device, TrainConfig
-from breakout_a3c.errors import UserError
 from breakout_a3c.playing.curves import MINUTES, SCORE
 from breakout_a3c.playing.evaluation import Protocol
 from breakout_a3c.presets import BREAKOUT
@@ -47,7 +47,8 @@ from breakout_a3c.processes.start import Context, kill_children
 from breakout_a3c.saving.agent import load_agent
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.training.cores import fitted_to_cores
-from breakout_a3c.training.device_choice import require_device
+from breakout_a3c.training.device_choice import why_no_gpu
+from breakout_a3c.training.supervisor import ActorLearnersCannotRun
 
 TARGETS = (400, 300, 200, 100)  # in the order in which they are searched
 SNAPSHOT_SECONDS = 10.0
@@ -56,11 +57,11 @@ LOOK_SECONDS = 2.0
 ENOUGH_SCORE, ENOUGH_SECONDS = 430, 30.0
 EMULATOR_SECONDS, EMULATOR_FRACTION = 10.0, 0.05  # at most, the latter of the whole time
 TRAINING_FRACTION = 0.75  # of the whole time that is over when the training ends
+CHECK_SECONDS = 110.0  # that the check of a GPU may take
 TRIAL_SECONDS = 8.0  # of each number of actor-learners and games
 BREAKDOWN_STEPS = 10_000
 RESERVE_SECONDS = 10.0  # at the end, to write the result and to end every process
 FIRST_PROTOCOL_SEED = 3000  # of the evaluations, one a snapshot
-MAX_ACTOR_LEARNERS = 512  # of train.py
 METHOD = (
     "bisection over the snapshots, as if their means only rose; minutes are those of the first snapshot whose mean of "
     "100 games reaches the score, null where it is not known: it lies after not_by and at or before reached_by"
@@ -105,33 +106,47 @@ class TimeBudget:
 
 
 def candidates(cores: int, device: Device) -> list[TrainConfig]:
-    """Return the numbers of actor-learners and games that are tried on so many cores, the usual one first.
-
-    Few actor-learners with many games each keep a GPU busy; the cores play each one's games in threads.
-    """
+    """Return the numbers of actor-learners and games that are tried on so many cores, those of train.py first."""
     usual = fitted_to_cores(BREAKOUT, (), cores).learners
-    on_cpu = [(usual.threads, usual.envs), (cores, 16), (cores, 4), (max(1, cores // 2), 16)]
-    on_gpu = [(max(1, cores // 4), 64), (max(1, cores // 2), 32), (cores, 16), (max(1, cores // 8), 128)]
-    return [
-        BREAKOUT.replace(threads=min(threads, MAX_ACTOR_LEARNERS), envs=envs, device=device)
-        for threads, envs in (on_gpu if device == "cuda" else on_cpu)
-    ]
+    others = [(4, 64), (8, 32), (16, 16)] if device == "cuda" else [(cores, 16), (cores, 4)]
+    numbers = [(usual.threads, usual.envs), *((threads, envs) for threads, envs in others if threads <= cores)]
+    return [BREAKOUT.replace(threads=threads, envs=envs, device=device) for threads, envs in numbers]
 
 
-def speeds(context: Context, configs: list[TrainConfig]) -> list[dict[str, int]]:
-    """Return the agent steps/s of some settings, one after the other."""
-    found = []
+def try_speeds(context: Context, configs: list[TrainConfig], rows: list[dict[str, Any]]) -> None:
+    """Add the agent steps/s of some settings to ``rows``, or why they have none."""
     for config in configs:
-        contender = started_training(context, "trial", config, LEARNED)
+        learners = config.learners
+        row: dict[str, Any] = {"actor_learners": learners.threads, "games_each": learners.envs}
+        row["device"] = config.network.device
+        rows.append(row)
+        try:
+            contender = started_training(context, "trial", config, LEARNED)
+        except ActorLearnersCannotRun as error:
+            row["error"] = str(error)
+            continue
         try:
             contender.run_slice(TRIAL_SECONDS)
         finally:
             contender.end()
-        learners = config.learners
-        row = {"actor_learners": learners.threads, "games_each": learners.envs}
-        found.append(row | {"steps_per_second": round(contender.rates[-1])})
-        print(found[-1], flush=True)
-    return found
+        row["steps_per_second"] = round(contender.rates[-1])
+        print(row, flush=True)
+
+
+def check_device(folder: Path, seconds: float) -> dict[str, Any] | None:
+    """Return what device_check.py finds; None where it takes longer."""
+    output = folder / "device-check.json"
+    command = [sys.executable, "-m", "benchmarks.speed.device_check", "--output", str(output)]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return read_result(output) if output.exists() else None
 
 
 def train(training: Training, config: TrainConfig, budget: TimeBudget) -> str:
@@ -280,14 +295,14 @@ def measure(folder: Path, budget: TimeBudget, result: dict[str, Any]) -> None:
     result["bare_emulator_steps_per_second"] = round(bare)
     configs = candidates(cores, device)
     if device == "cuda":
-        result["gpu"] = torch.cuda.get_device_name()
-        result["gradient_differences"] = gradient_differences(device)
-        result["smoke_runs"] = smoke_runs(device, folder)
-    result["us_per_step_of_one_actor_learner"] = time_breakdown(configs[0], LEARNED, BREAKDOWN_STEPS)
-    trials = result["trials"] = speeds(context, configs)
-    rates = [trial["steps_per_second"] for trial in trials]
-    config = configs[rates.index(max(rates)) if device == "cuda" else 0]
-    training = Training(folder, "large-machine")
+        result["device_check"] = check_device(folder, CHECK_SECONDS)
+    try:
+        result["us_per_step_of_one_actor_learner"] = time_breakdown(configs[0], LEARNED, BREAKDOWN_STEPS)
+    except RuntimeError as error:  # of the device; the trainings have processes of their own
+        result["us_per_step_of_one_actor_learner"] = {"error": str(error)}
+    tried = [*configs, *([configs[0].replace(device="cpu")] if device == "cuda" else [])]
+    try_speeds(context, tried, result["trials"])
+    config, training = configs[0], Training(folder, "large-machine")
     result["actor_learners"], result["games_each"] = config.learners.threads, config.learners.envs
     result["training_ended_by"] = train(training, config, budget)
     result["training"] = training_facts(Events(training.curves), bare)
@@ -304,10 +319,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the layers [%(default)s]")
     parser.add_argument("--output", type=Path, help="[results/current/large_machine, by cores and device]")
     options = parser.parse_args()
-    try:
-        require_device(BREAKOUT.replace(device=options.device))
-    except UserError as error:
-        parser.error(str(error))
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error(f"--device cuda: {why_no_gpu()}")
     name = f"{usable_cores()}-cores{'-cuda' if options.device == 'cuda' else ''}.json"
     options.output = options.output or RESULTS / "large_machine" / name
     return options
@@ -322,11 +335,12 @@ def main() -> None:
         "machine": describe_machine(),
         "cores": usable_cores(),
         "device": options.device,
-        "gpu": None,
+        "gpu": torch.cuda.get_device_name() if options.device == "cuda" else None,
         "minutes_budget": options.minutes_budget,
         "bare_emulator_steps_per_second": None,
         "us_per_step_of_one_actor_learner": None,
-        "trials": None,
+        "device_check": None,
+        "trials": [],
         "actor_learners": None,
         "games_each": None,
         "training_ended_by": None,

@@ -37,7 +37,7 @@ def sb3(python: Path, name: str, network: str, folder: Path) -> Contender:
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     main = psutil.Process(subprocess.Popen(command, cwd=ROOT, env=environment).pid)
     contender = Contender(name, [main], lambda: int(struct.unpack("q", counter.read_bytes())[0]))
-    started(contender, minimum=500)
+    started(contender)
     contender.processes += main.children(recursive=True)
     return contender
 

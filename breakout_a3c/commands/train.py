@@ -35,6 +35,7 @@ from breakout_a3c.training.needs import require_resources
 
 if TYPE_CHECKING:  # imports torch, which --help need not wait for
     from breakout_a3c.playing.page_address import Address
+    from breakout_a3c.processes.start import Context
     from breakout_a3c.training.plan import TrainingPlan
     from breakout_a3c.training.trainer import Supervise
 
@@ -128,7 +129,7 @@ def checkpoint_or_newest(text: str) -> object:
 def new_config(options: argparse.Namespace) -> TrainConfig:
     """Return the settings of a new run: those of the preset, then of the file, then of the command line.
 
-    Without a file, the cores decide on the number of actor-learners and games that were not given.
+    On one machine and without a file, the cores decide on the number of actor-learners and games that were not given.
     """
     from breakout_a3c.games.names import check_game
 
@@ -137,8 +138,8 @@ def new_config(options: argparse.Namespace) -> TrainConfig:
     if options.config:
         config = read_config(options.config, config, given)
         check_game(config.game.name)
-        return with_options(config, options)
-    return fitted_to_cores(with_options(config, options), given, usable_cores())
+    config = with_options(config, options)
+    return config if options.config or options.cluster else fitted_to_cores(config, given, usable_cores())
 
 
 def new_plan(config: TrainConfig, options: argparse.Namespace) -> "TrainingPlan":
@@ -299,15 +300,19 @@ def on_machines(plan: "TrainingPlan", options: argparse.Namespace) -> "Supervise
 def require_one_machine(config: TrainConfig, options: argparse.Namespace) -> None:
     """Raise a UserError if the machines of a cluster are to compute on GPUs."""
     if options.cluster and config.network.device != "cpu":
-        raise UserError(f"--device {config.network.device} is for one machine: leave it out, or leave out --cluster.")
+        raise UserError(f"--device {config.network.device} is for one machine: give --device cpu, or no --cluster.")
 
 
-def require_gpu(config: TrainConfig) -> None:
-    """Raise a UserError where a GPU is asked for, and torch finds none; otherwise torch is not imported for it."""
-    if config.network.device == "cuda":
-        from breakout_a3c.training.device_choice import require_device
+def with_device(plan: "TrainingPlan", context: "Context") -> "TrainingPlan":
+    """Return a plan that says where its layers compute.
 
-        require_device(config)
+    Raises:
+        UserError: If a GPU is asked for, and there is none.
+    """
+    from breakout_a3c.training.device_choice import choose_device
+
+    with free_name_on_failure(plan.run, plan.checkpoints, plan.runs):
+        return replace(plan, device=choose_device(plan.config, context))
 
 
 def main() -> int:
@@ -329,7 +334,6 @@ def main() -> int:
         if options.cluster in (None, LOCAL):
             require_resources(plan.config, resumed_play_states(plan).values())
         context = training_context(plan.config)
-        require_gpu(plan.config)
     else:
         config = new_config(options)
         require_one_machine(config, options)
@@ -337,13 +341,13 @@ def main() -> int:
             require_resources(config)
         # Started before torch is imported here: the forkserver imports it at the same time.
         context = training_context(config)
-        require_gpu(config)
         plan = new_plan(config, options)
 
     from breakout_a3c.training.supervisor import Supervisor
     from breakout_a3c.training.trainer import Trainer
 
     plan = replace(plan, wandb=options.wandb, address=address, cluster=cluster_options(options))
+    plan = with_device(plan, context)
     supervise = on_machines(plan, options) if options.cluster else Supervisor
     code = Trainer(plan, context, supervise=supervise).run()
     gc.freeze()  # or Python's last collection would look at all of torch, for a second after Ctrl-C

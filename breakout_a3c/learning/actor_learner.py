@@ -21,6 +21,8 @@ from breakout_a3c.learning.rollout import Rollout, RolloutCollector, game_thread
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.learning.step_limits import PolicyChange, limit_step
 
+NO_GPU_MEMORY = "The GPU has no memory left: give fewer --threads or --envs, or --device cpu."
+
 
 def learn(
     config: TrainConfig, shared: SharedParameters, learner_id: int, reports: ReportSender, play_state: bytes = b""
@@ -205,9 +207,14 @@ def run_actor_learner(
         reports.close(learn(config, shared, learner_id, reports, play_state.numpy().tobytes()))
     except BrokenPipeError:
         pass  # the trainer is gone, and this process is about to be
-    except torch.OutOfMemoryError:
-        reports.fail("The GPU has no memory left: give fewer --threads or --envs, or --device cpu.")
+    except Exception as error:
+        reports.fail(NO_GPU_MEMORY if lacks_gpu_memory(error) else traceback.format_exc())
         sys.exit(1)
-    except Exception:
-        reports.fail(traceback.format_exc())
-        sys.exit(1)
+
+
+def lacks_gpu_memory(error: Exception) -> bool:
+    """Return whether a GPU has no memory left: for a tensor, or for what CUDA and its libraries keep of a process."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    words = str(error)
+    return isinstance(error, RuntimeError) and "CU" in words and ("out of memory" in words or "ALLOC_FAILED" in words)

@@ -191,14 +191,7 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def game_threads(config: TrainConfig) -> int:
-    """Return how many threads play a learner's games, if they leave Python's lock alone.
-
-    For a2c one a core. For a3c one, unless a GPU computes the layers: then as many as each learner has cores.
-    """
-    if not config.game.is_atari:
+    """Return how many threads play a learner's games: for a2c one a core, if they leave Python's lock alone."""
+    if config.learners.algorithm == "a3c" or not config.game.is_atari:
         return 1
-    if config.learners.algorithm == "a2c":
-        return min(config.learners.threads, config.learners.envs, usable_cores())
-    if config.network.device == "cpu":
-        return 1
-    return max(1, min(config.learners.envs, usable_cores() // config.learners.threads))
+    return min(config.learners.threads, config.learners.envs, usable_cores())

@@ -4,15 +4,18 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.games.names import check_game
+from breakout_a3c.processes.resources import usable_cores
 from breakout_a3c.saving.checkpoints import load_checkpoint
 from breakout_a3c.saving.run_names import numbered_checkpoints, require_run_name, take_name
 from breakout_a3c.training.contexts import training_context
-from breakout_a3c.training.device_choice import require_device
+from breakout_a3c.training.cores import fitted_to_cores
+from breakout_a3c.training.device_choice import choose_device
 from breakout_a3c.training.needs import require_resources
 from breakout_a3c.training.plan import TrainingPlan, resumed_play_states
 from breakout_a3c.training.status import TrainingStatus
@@ -58,8 +61,8 @@ def train(
         raise UserError("only the main thread of a program hears Ctrl-C: call train() there.")
     plan = make_plan(config, run, None if resume is None else Path(resume), checkpoints, runs)
     require_resources(plan.config, resumed_play_states(plan).values())
-    require_device(plan.config)
     context = training_context(plan.config)
+    plan = replace(plan, device=choose_device(plan.config, context))
     code = Trainer(plan, context, on_status).run()
     if code == EXIT_FAILED:
         raise TrainingFailed(f"the training {plan.run} failed: it printed why.")
@@ -81,7 +84,7 @@ def make_plan(
         return TrainingPlan(
             config or checkpoint.config, run or checkpoint.run, checkpoints, runs, resume=checkpoint, source=resume
         )
-    config = config or TrainConfig()
+    config = config or fitted_to_cores(TrainConfig(), (), usable_cores())
     check_game(config.game.name)
     if run is not None and numbered_checkpoints(checkpoints / run):
         raise UserError(f"{checkpoints / run} has checkpoints: choose another run, or give one of them as resume.")

@@ -84,8 +84,8 @@ def sticky_in_training(options: GameOptions) -> str:
 
     if options.sticky or not options.sticky_games:
         return f"{options.sticky:g}"
-    share, begin = f"{options.sticky_games:.0%}", f"{options.sticky_games_begin:.0%}"
-    return f"0, and {STICKY:g} in {share} of the games from {begin} of the run on"
+    games, begin = f"{options.sticky_games:.0%}", f"{options.sticky_games_begin:.0%}"
+    return f"0, and {STICKY:g} in {games} of the games from {begin} of the run on"
 
 
 def table_lines(facts: dict[str, Any]) -> Iterator[str]:

@@ -2,101 +2,87 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
 
 import torch
 
-from breakout_a3c.config import Device, TrainConfig
+from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
-from breakout_a3c.learning.actor_learner import differentiate, make_collector
-from breakout_a3c.learning.local_parameters import LocalParameters
-from breakout_a3c.learning.networks import resolve_precision
-from breakout_a3c.learning.rollout import game_threads
-from breakout_a3c.processes.resources import usable_cores
+from breakout_a3c.processes.start import Context
+from breakout_a3c.training.plan import DeviceChoice, TrainingPlan, initial_parameters
+from breakout_a3c.training.supervisor import ActorLearnersCannotRun, Supervisor
 
-TRIAL_SECONDS = 1.0  # on each device
-
-
-class DeviceChoice(NamedTuple):
-    """Where the layers compute, and what is said of it at the start; of the CPU that was asked for, nothing."""
-
-    name: Device
-    message: str = ""
+READY_SECONDS = 60.0  # until each actor-learner has made two updates
+TRIAL_SECONDS = 5.0
 
 
-def require_device(config: TrainConfig) -> None:
-    """Raise a UserError if a training wants a GPU, and torch finds none."""
-    if config.network.device != "cuda" or torch.cuda.is_available():
-        return
-    if torch.version.cuda is None:
-        raise UserError(
-            "--device cuda: the torch installed here has no CUDA: install one that has, or give --device cpu."
-        )
-    raise UserError("--device cuda: torch finds no GPU that it can use: see nvidia-smi, or give --device cpu.")
+def training_speed(config: TrainConfig, context: Context) -> float:
+    """Return the agent steps/s of a training's actor-learners, tried for some seconds with fresh weights.
+
+    Args:
+        config: The training's settings, with the device to be tried.
+        context: Starts the processes.
+
+    Raises:
+        ActorLearnersCannotRun: If they cannot run there.
+    """
+    config = config.replace(total_steps=None, max_minutes=None, max_episodes=None)
+    shared = initial_parameters(TrainingPlan(config, "trial", Path(), Path()))
+    supervisor = Supervisor(context, config, shared)
+    try:
+        supervisor.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while int(shared.updates.min()) < 2 and time.monotonic() < deadline:
+            supervisor.poll(0.1)
+        began, steps = time.monotonic(), shared.total_steps()
+        while time.monotonic() < began + TRIAL_SECONDS:
+            supervisor.poll(0.1)
+        return (shared.total_steps() - steps) / (time.monotonic() - began)
+    finally:
+        supervisor.stop()
 
 
-def choose_device(config: TrainConfig, trial: Callable[[TrainConfig, Device], float] | None = None) -> DeviceChoice:
-    """Return where the layers of a training compute.
-
-    With ``auto`` that is the GPU where it alone takes less time for them than all cores that learn together: the cores
-    then have the games alone to play.
+def choose_device(
+    config: TrainConfig,
+    context: Context,
+    say: Callable[[str], object] = print,
+    trial: Callable[[TrainConfig, Context], float] = training_speed,
+) -> DeviceChoice:
+    """Return where the layers of a training compute; ``auto`` tries the CPU and the GPU.
 
     Args:
         config: The training's settings.
-        trial: Measures the seconds that a device takes for an agent step; None: ``layer_seconds``.
+        context: Starts its processes.
+        say: Told that a trial begins, which takes a while.
+        trial: Returns the agent steps/s of settings.
+
+    Raises:
+        UserError: If a GPU is asked for, and torch finds none.
     """
     device = config.network.device
-    if device == "auto" and not torch.cuda.is_available():
-        return DeviceChoice("cpu", "The layers compute on the CPU: torch finds no GPU here.")
-    if device != "auto":
-        return DeviceChoice(device, f"{on_gpu(config)}." if device == "cuda" else "")
-    trial = trial or layer_seconds
-    cores = min(config.learners.count, usable_cores())
-    if config.learners.algorithm == "a2c":
-        cores = game_threads(config)
-    on_cpu, on_cuda = 1e6 * trial(config, "cpu") / cores, 1e6 * trial(config, "cuda")
-    times = f"they take {on_cuda:.0f} us an agent step there, and {on_cpu:.0f} on {cores} cores together"
-    if on_cuda < on_cpu:
-        return DeviceChoice("cuda", f"{on_gpu(config)}: {times}.")
-    return DeviceChoice("cpu", f"The layers compute on the CPU, not on the GPU: {times}.")
-
-
-def on_gpu(config: TrainConfig) -> str:
-    """Say that the layers compute on the GPU, and who plays the games."""
-    threads = game_threads(config.replace(device="cuda"))
-    return (
-        f"The layers compute on the GPU, {torch.cuda.get_device_name()}; each learner plays its games by {threads} "
-        f"thread{'s' if threads > 1 else ''}"
-    )
-
-
-def layer_seconds(config: TrainConfig, device: Device, seconds: float = TRIAL_SECONDS) -> float:
-    """Return how long the layers take for an agent step of one actor-learner: acting and the gradient.
-
-    Args:
-        config: The training's settings.
-        device: ``cpu``, on one core, or ``cuda``.
-        seconds: That the trial takes, at least.
-    """
-    config = config.replace(device=device, algorithm="a3c")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if device == "cpu":
+        return DeviceChoice()
+    if not torch.cuda.is_available():
+        if device == "cuda":
+            raise UserError(f"--device cuda: {why_no_gpu()}, or give --device cpu.")
+        return DeviceChoice(message="The layers compute on the CPU: torch finds no GPU here.")
+    gpu = torch.cuda.get_device_name()
+    if device == "cuda":
+        return DeviceChoice("cuda", gpu, f"The layers compute on the GPU, {gpu}.")
+    say("Trying the CPU and the GPU, each for some seconds.")
     try:
-        network, collector = make_collector(config, learner_id=0, updates=0, play_state=b"")
-        local = LocalParameters(network, resolve_precision(config.network.precision, device))
-        rollout = collector.collect(network)  # frames of the game: the CPU's layers look at changed pixels alone
-        steps, began = 0, 0.0
-        while not steps or time.perf_counter() - began < seconds:
-            with torch.no_grad():
-                weights, state = network.weights(), rollout.lstm_states[0]
-                for observations in rollout.observations:
-                    *_, state = network.act(observations, weights, state)
-            differentiate(local, rollout, torch.zeros_like(rollout.values), rollout.values, config.loss, progress=0.0)
-            local.take_gradient(config.optimizer.max_grad_norm)
-            if began:
-                steps += len(rollout)
-            else:  # the first time is not measured: what a device compiles and takes then
-                began = time.perf_counter()
-        return (time.perf_counter() - began) / steps
-    finally:
-        torch.set_num_threads(threads)
+        on_cpu, on_gpu = (trial(config.replace(device=name), context) for name in ("cpu", "cuda"))
+    except ActorLearnersCannotRun as error:
+        reason = str(error).splitlines()[-2:][0]  # the traceback's last line; one follows it
+        return DeviceChoice(message=f"The layers compute on the CPU, as the trial failed: {reason}")
+    speeds = f"{on_cpu:,.0f} agent steps/s on the CPU, {on_gpu:,.0f} with the GPU"
+    if on_gpu > on_cpu:
+        return DeviceChoice("cuda", gpu, f"The layers compute on the GPU, {gpu}: {speeds}.")
+    return DeviceChoice(message=f"The layers compute on the CPU: {speeds}.")
+
+
+def why_no_gpu() -> str:
+    """Return why torch finds no GPU, and what to do."""
+    if torch.version.cuda is None:
+        return "the torch installed here has no CUDA: install one that has"
+    return "torch finds no GPU that it can use: see nvidia-smi"

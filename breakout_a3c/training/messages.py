@@ -15,13 +15,8 @@ from breakout_a3c.training.status import TrainingStatus
 LEAP = 0.02  # of a value, as a fraction of it: smaller ones need no word
 
 
-def start_message(plan: TrainingPlan, device: str = "") -> str:
-    """Say what is about to happen, how long it takes, and how to stop it.
-
-    Args:
-        plan: Of the training.
-        device: A sentence on where the layers compute, where there is something to say.
-    """
+def start_message(plan: TrainingPlan) -> str:
+    """Say what is about to happen, how long it takes, and how to stop it."""
     config = plan.config
     limits = [f"{config.schedule.total_steps:,} agent steps" if config.schedule.total_steps else ""]
     limits.append(f"{config.schedule.max_minutes:g} minutes" if config.schedule.max_minutes else "")
@@ -29,7 +24,7 @@ def start_message(plan: TrainingPlan, device: str = "") -> str:
     length = " or ".join(filter(None, limits)) or "no limit"
     learners = "one learner" if config.learners.count == 1 else f"{config.learners.count} actor-learners"
     who = f"{config.learners.algorithm.upper()} with {learners} x {config.learners.envs} games"
-    where = f"{device}\n" if device else ""
+    where = f"{plan.device.message}\n" if plan.device.message else ""
     return (
         f"Training {config.game.name} by {who}.\n"
         f"{where}"

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from breakout_a3c.config import TrainConfig
+from breakout_a3c.config import Device, TrainConfig
 from breakout_a3c.games.make import make_environment
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.shared_parameters import SharedParameters
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from breakout_a3c.playing.page_address import Address
 
 
+class DeviceChoice(NamedTuple):
+    """Where the layers of the actor-learners compute, the GPU's name, and what is said of it at the start."""
+
+    name: Device = "cpu"
+    gpu: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """What to train, where to write, and what to start from.
 
     ``resume`` continues that run with its counters and curves. ``initial`` gives only its weights to a new run.
     Messages call either of them ``source``. ``wandb`` shows the curves in Weights & Biases, too; ``address`` is that of
-    a page with its games; ``cluster`` says on which machines it is trained.
+    a page with its games; ``cluster`` says on which machines it is trained; ``device`` where its layers compute.
     """
 
     config: TrainConfig
@@ -36,6 +44,7 @@ class TrainingPlan:
     wandb: bool = False
     cluster: str = ""  # options that spread it over machines, as they are typed
     address: "Address | None" = None
+    device: DeviceChoice = DeviceChoice()
 
 
 def initial_parameters(plan: TrainingPlan) -> SharedParameters:

@@ -27,7 +27,6 @@ from breakout_a3c.saving.watched_run import Watched
 from breakout_a3c.training.averaging import ParameterAverage
 from breakout_a3c.training.clocks import Clock, Speedometer
 from breakout_a3c.training.console import TrainingConsole
-from breakout_a3c.training.device_choice import choose_device
 from breakout_a3c.training.evaluations import Evaluations
 from breakout_a3c.training.evaluator import Evaluator
 from breakout_a3c.training.messages import end_message, start_message
@@ -78,7 +77,6 @@ class Trainer:
         self._context = context
         self._on_status = on_status
         self._config = plan.config
-        self._device = choose_device(plan.config)
         resume = plan.resume
         self._shared = initial_parameters(plan)
         self._first_step = self._shared.total_steps()
@@ -94,13 +92,13 @@ class Trainer:
         self._entropy = math.nan
         self._memory_mb = tree_memory_mb()
         self._signals: list[int] = []
-        self._versions = program_versions()
-        precision = resolve_precision(plan.config.network.precision, self._device.name)
+        self._versions = program_versions() | ({"gpu": plan.device.gpu} if plan.device.gpu else {})
+        precision = resolve_precision(plan.config.network.precision, plan.device.name)
         self._precision = str(precision).removeprefix("torch.")
         self._saved_at = time.monotonic()
         self._speed = Speedometer(self._shared)
         self._play_states: dict[int, bytes] = {}  # of the actor-learners that have finished
-        config_of_learners = plan.config.replace(device=self._device.name)
+        config_of_learners = plan.config.replace(device=plan.device.name)
         self._supervisor = supervise(context, config_of_learners, self._shared, resumed_play_states(plan))
         self._evaluator = Evaluator(context, plan.config, self._shared.parameters.numel())
         self._evaluations = Evaluations(self._evaluator, self._folder, self._writer, self._console.say)
@@ -124,7 +122,7 @@ class Trainer:
     def run(self) -> int:
         """Train until a limit, a signal or a crash; save; return the exit code."""
         with signals_collected() as self._signals:
-            self._console.say(start_message(self._plan, self._device.message))
+            self._console.say(start_message(self._plan))
             self._console.start()
             crash = ""
             try:

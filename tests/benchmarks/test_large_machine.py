@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.common.paths import ROOT
 from benchmarks.common.runs import Events, Series
-from benchmarks.speed import large_machine
+from benchmarks.speed import device_check, large_machine
 from benchmarks.speed.large_machine import Search, TimeBudget, learned_enough, time_to, training_facts, wait_for_end
+from breakout_a3c.config import Device
 from tests.running import Program, run
 
 
@@ -159,6 +160,27 @@ def test_the_facts_of_a_training_are_those_of_its_curves() -> None:
     assert facts["score_of_last_100_games"] == 7
     assert training_facts(curves([1.0] * 3), 400)["steps_per_second_of_first_minute"] is None
     assert training_facts(curves([]), 400) == {}
+
+
+@pytest.mark.parametrize(
+    ("cores", "device", "tried"),
+    [
+        (2, "cpu", [(8, 16), (2, 16), (2, 4)]),
+        (16, "cpu", [(16, 8), (16, 16), (16, 4)]),
+        (16, "cuda", [(16, 8), (4, 64), (8, 32), (16, 16)]),
+        (8, "cuda", [(8, 8), (4, 64), (8, 32)]),
+    ],
+)
+def test_the_numbers_of_train_py_are_tried_first(cores: int, device: Device, tried: list[tuple[int, int]]) -> None:
+    configs = large_machine.candidates(cores, device)
+    assert [(config.learners.threads, config.learners.envs) for config in configs] == tried
+    assert {config.network.device for config in configs} == {device}
+
+
+def test_gradients_on_the_same_device_do_not_differ() -> None:
+    differences = device_check.gradient_differences("cpu")
+    assert {row["float32"] for row in differences.values()} == {0.0}
+    assert all(1e-4 < row["bf16"] < 0.5 for row in differences.values())
 
 
 def test_one_file_tells_what_the_time_was_too_short_for(tmp_path: Path) -> None:

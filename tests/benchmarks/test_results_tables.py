@@ -105,11 +105,11 @@ def test_a_run_on_a_machine_that_changed_its_speed_is_told(results: Path) -> Non
 
 def test_a_machine_with_more_cores_has_its_row(results: Path) -> None:
     assert figures.large_machine(Measured(results)) == "not measured by this program yet"
-    assert "| 16 cores | not measured |" in tables.how_fast(Measured(results))
+    assert "| 16 cores | not yet |" in tables.how_fast(Measured(results))
     change(results / "large_machine" / "16-cores.json", **LARGE)
     change(results / "large_machine" / "16-cores-cuda.json", **(LARGE | {"device": "cuda", "minutes_to": None}))
     rows = tables.how_fast(Measured(results)).splitlines()[-5:]
-    assert rows[0] == "| 2 cores | not measured | | | |"
+    assert rows[0] == "| 2 cores | not yet | | | |"
     assert rows[1] == "| 16 cores | 70,000 | 25,200 | 36% | 2.8 min |"
     assert rows[2] == "| 16 cores and a GPU | 70,000 | 25,200 | 36% | - |"
     assert figures.large_machine(Measured(results)) == (
@@ -120,7 +120,7 @@ def test_a_machine_with_more_cores_has_its_row(results: Path) -> None:
 def test_a_large_machine_that_came_to_no_training_is_not_measured(results: Path) -> None:
     change(results / "large_machine" / "16-cores.json", **(LARGE | {"training": None, "minutes_to": None}))
     assert figures.large_machine(Measured(results)) == "not measured by this program yet"
-    assert "| 16 cores | not measured |" in tables.how_fast(Measured(results))
+    assert "| 16 cores | not yet |" in tables.how_fast(Measured(results))
 
 
 @pytest.mark.parametrize(

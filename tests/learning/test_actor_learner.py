@@ -16,7 +16,7 @@ from breakout_a3c.learning.local_parameters import LocalParameters
 from breakout_a3c.learning.losses import Losses
 from breakout_a3c.learning.networks import make_network
 from breakout_a3c.learning.optimizer import SharedOptimizer
-from breakout_a3c.learning.reports import LearnerReport, ReportSender
+from breakout_a3c.learning.reports import LearnerFailure, LearnerReport, ReportSender
 from breakout_a3c.learning.rollout import Rollout, RolloutCollector
 from breakout_a3c.learning.shared_parameters import SharedParameters
 from breakout_a3c.presets import BREAKOUT, PRESETS
@@ -202,6 +202,32 @@ def test_a_late_step_is_shortened(updates_of_others: int, scale: float, monkeypa
     )
     assert whole.abs().max() > 1e-6
     torch.testing.assert_close(shortened, scale * whole, atol=1e-3 * float(whole.abs().max()), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks_memory"),
+    [
+        (torch.OutOfMemoryError("Tried to allocate 2.00 MiB."), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), True),
+        (RuntimeError("CUDA error: no kernel image is available"), False),
+        (MemoryError("out of memory"), False),
+    ],
+    ids=str,
+)
+def test_a_full_gpu_is_told_in_a_sentence(
+    error: Exception, lacks_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> bytes:
+        raise error
+
+    monkeypatch.setattr(actor_learner, "learn", fail)
+    reader, writer = Pipe(duplex=False)
+    with pytest.raises(SystemExit):
+        actor_learner.run_actor_learner(ALONE, make_shared(ALONE), 0, writer, torch.empty(0, dtype=torch.uint8))
+    failure = Inbox(reader).receive()
+    assert isinstance(failure, LearnerFailure)
+    assert (failure.traceback == actor_learner.NO_GPU_MEMORY) is lacks_memory
 
 
 def test_another_seed_gives_other_parameters() -> None:

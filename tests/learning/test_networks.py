@@ -247,6 +247,15 @@ def test_an_older_torch_that_has_no_list_of_capabilities_is_asked_in_its_own_way
     assert resolve_precision("auto") == expected
 
 
+@pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_is_asked_for_itself(supported: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: supported and not including_emulation
+    )
+    assert resolve_precision("auto", "cuda") == expected
+    assert resolve_precision("float32", "cuda") == torch.float32
+
+
 def test_auto_resolves_on_this_machine() -> None:
     assert resolve_precision("auto") in (torch.float32, torch.bfloat16)
 

@@ -10,7 +10,7 @@ from breakout_a3c.config import CHECKPOINTS, RUNS, TrainConfig
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.saving.checkpoints import Checkpoint
 from breakout_a3c.training.messages import end_message, resume_command, start_message
-from breakout_a3c.training.plan import TrainingPlan
+from breakout_a3c.training.plan import DeviceChoice, TrainingPlan
 from tests.saving.test_checkpoints import small_checkpoint
 from tests.training.test_console import STATUS
 
@@ -28,7 +28,8 @@ def test_the_start_message_says_how_long_it_takes() -> None:
 
 
 def test_the_start_message_says_where_the_layers_compute() -> None:
-    assert "\nThe layers compute on the GPU.\n" in start_message(PLAN, "The layers compute on the GPU.")
+    device = DeviceChoice("cuda", "NVIDIA H200", "The layers compute on the GPU.")
+    assert "\nThe layers compute on the GPU.\n" in start_message(replace(PLAN, device=device))
     assert "compute" not in start_message(PLAN)
 
 
