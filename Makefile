@@ -54,7 +54,7 @@ check: lint ## Lint, formatting and types
 
 test: lint ## Run the checks and the tests, in under ten minutes
 	$(BIN)/mypy & types=$$!; \
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"; tests=$$?; \
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not torture"; tests=$$?; \
 	wait $$types && exit $$tests
 
 test-all: check ## The same, and that every method learns

@@ -19,7 +19,7 @@ from tests.pretended_device import COMPUTED, pretended_device
 
 # The CPU's own convolution, which looks at changed pixels alone, rounds otherwise: not with a black background.
 SHORT = PRESETS["breakout"].replace(
-    threads=1, envs=2, total_steps=40, final_rollout_length=5, precision="float32", background="black", late_starts=0.0
+    threads=1, envs=2, total_steps=20, final_rollout_length=5, precision="float32", background="black", late_starts=0.0
 )
 
 
@@ -64,7 +64,7 @@ def test_each_network_learns_the_same(network: str, symmetric: bool, monkeypatch
     [
         {"algorithm": "a2c"},
         {"separate_value_network": True, "network": "paper"},
-        {"max_episode_frames": 100, "total_steps": 120},  # a truncated game's last state has a value
+        {"max_episode_frames": 100, "total_steps": 60},  # a truncated game's last state has a value
         {"precision": "bf16", "network": "paper"},
         {"max_kl": None, "max_value_change": None, "optimizer": "adam"},
     ],

@@ -419,7 +419,7 @@ def test_a_killed_actor_learner_is_replaced(tmp_path: Path) -> None:
         (["--rmsprop-alpha", "0.9"], "--rmsprop-alpha is now --square-decay:"),
         (["--rmsprop-eps=0.1"], "--rmsprop-eps is now --optimizer-eps:"),
         (["--device", "cuda"], "or give --device cpu"),
-        (["--device", "cuda", "--cluster", "local"], "--device cuda is for one machine: leave it out"),
+        (["--device", "cuda", "--cluster", "local"], "--device cuda is for one machine: give --device cpu"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
