@@ -106,9 +106,13 @@ class TimeBudget:
 
 
 def candidates(cores: int, device: Device) -> list[TrainConfig]:
-    """Return the numbers of actor-learners and games that are tried on so many cores, those of train.py first."""
+    """Return the numbers of actor-learners and games that are tried on so many cores, those of train.py first.
+
+    Fewer actor-learners than cores show what the cores take from each other, such as memory bandwidth.
+    """
     usual = fitted_to_cores(BREAKOUT, (), cores).learners
-    others = [(4, 64), (8, 32), (16, 16)] if device == "cuda" else [(cores, 16), (cores, 4)]
+    fewer = [(threads, usual.envs) for threads in sorted({max(1, cores // 2), 1}, reverse=True)]
+    others = [(4, 64), (8, 32), (16, 16)] if device == "cuda" else [(cores, 16), (cores, 4), *fewer]
     numbers = [(usual.threads, usual.envs), *((threads, envs) for threads, envs in others if threads <= cores)]
     return [BREAKOUT.replace(threads=threads, envs=envs, device=device) for threads, envs in numbers]
 
