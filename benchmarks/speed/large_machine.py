@@ -46,7 +46,7 @@ from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.processes.start import Context, kill_children
 from breakout_a3c.saving.agent import load_agent
 from breakout_a3c.saving.checkpoints import load_checkpoint
-from breakout_a3c.training.cores import fitted_to_cores
+from breakout_a3c.training.cores import MOST_THREADS, fitted_to_cores
 from breakout_a3c.training.device_choice import why_no_gpu
 from breakout_a3c.training.supervisor import ActorLearnersCannotRun
 
@@ -110,11 +110,13 @@ def candidates(cores: int, device: Device) -> list[TrainConfig]:
 
     Fewer actor-learners than cores show what the cores take from each other, such as memory bandwidth.
     """
+    cores = min(cores, MOST_THREADS)
     usual = fitted_to_cores(BREAKOUT, (), cores).learners
-    fewer = [(threads, usual.envs) for threads in sorted({max(1, cores // 2), 1}, reverse=True)]
-    others = [(4, 64), (8, 32), (16, 16)] if device == "cuda" else [(cores, 16), (cores, 4), *fewer]
+    others = [(cores, 16), (cores, 4), (max(1, cores // 2), usual.envs), (1, usual.envs)]
+    if device == "cuda":
+        others = [(4, 64), (8, 32), (16, 16)]
     numbers = [(usual.threads, usual.envs), *((threads, envs) for threads, envs in others if threads <= cores)]
-    return [BREAKOUT.replace(threads=threads, envs=envs, device=device) for threads, envs in numbers]
+    return [BREAKOUT.replace(threads=threads, envs=envs, device=device) for threads, envs in dict.fromkeys(numbers)]
 
 
 def try_speeds(context: Context, configs: list[TrainConfig], rows: list[dict[str, Any]]) -> None:

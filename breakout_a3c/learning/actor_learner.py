@@ -216,5 +216,5 @@ def lacks_gpu_memory(error: Exception) -> bool:
     """Return whether a GPU has no memory left: for a tensor, or for what CUDA and its libraries keep of a process."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
-    words = str(error)
+    words = str(error)  # CUDA's own, or cuBLAS's: CUBLAS_STATUS_ALLOC_FAILED
     return isinstance(error, RuntimeError) and "CU" in words and ("out of memory" in words or "ALLOC_FAILED" in words)

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,14 +19,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from breakout_a3c.config import TrainConfig
 from breakout_a3c.errors import UserError
 from breakout_a3c.presets import PRESETS
+from breakout_a3c.processes.start import Context
 from breakout_a3c.saving.checkpoints import Checkpoint, load_checkpoint
 from breakout_a3c.saving.config_file import read_config
 from breakout_a3c.saving.run_names import take_name
 from breakout_a3c.training import evaluations, evaluator
 from breakout_a3c.training.console import TrainingConsole
-from breakout_a3c.training.plan import TrainingPlan
+from breakout_a3c.training.plan import DeviceChoice, TrainingPlan
 from breakout_a3c.training.statistics import TrainingStatistics
 from breakout_a3c.training.status import TrainingStatus
+from breakout_a3c.training.supervisor import Supervisor
 from breakout_a3c.training.trainer import Trainer
 from tests.starting import training_context
 
@@ -157,6 +160,23 @@ def test_a_start_that_fails_leaves_no_empty_folder(tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError, match="choose another with --runs"):
         Trainer(TrainingPlan(config, run, checkpoints, runs), training_context())
     assert not list(checkpoints.iterdir())
+
+
+def test_actor_learners_compute_where_the_plan_says(tmp_path: Path) -> None:
+    configs: list[TrainConfig] = []
+
+    def supervise(context: Context, config: TrainConfig, *others: Any) -> Supervisor:
+        configs.append(config)
+        return Supervisor(context, config, *others)
+
+    config = PRESETS["cartpole"].replace(**QUICK, device="auto")
+    device = DeviceChoice("cuda", "NVIDIA H200", "The layers compute on the GPU.")
+    plan = TrainingPlan(config, "run", tmp_path / "checkpoints", tmp_path / "runs", device=device)
+    trainer = Trainer(plan, training_context(), supervise=supervise)
+    assert configs == [config.replace(device="cuda")]
+    checkpoint = trainer._checkpoint()
+    assert checkpoint.config.network.device == "auto", "a run that goes on elsewhere chooses again"
+    assert checkpoint.versions["gpu"] == "NVIDIA H200"
 
 
 def test_a_file_system_without_locks_and_flushes_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
