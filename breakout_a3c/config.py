@@ -31,8 +31,10 @@ MIRRORED_GAMES = ("breakout",)  # whose mirrored screen is a screen of the same 
 # What the default settings are in games other than Breakout: its own values were measured for it alone.
 # docs/notes/other-games.md says what each is for.
 OTHER_GAMES: dict[str, Any] = {
+    "anneal_part": 0.5,
     "background": "commonest",
     "learning_rate": 1e-2,
+    "learning_rate_power": 1.0,
     "late_starts": 0.0,
     "life_loss_penalty": 0.0,
     "max_episode_frames": 108_000,
@@ -192,14 +194,14 @@ class GameOptions(Options):
         high=0.95,
     )
     sticky_games: float = option(
-        0.5,
+        0.94,
         "part of an actor-learner's training games whose actions stick (0.25) once they begin, so that the agent bears "
         "it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
         low=0,
         high=0.95,
     )
     sticky_games_begin: float = option(
-        0.5, "part of the run after which sticky games begin (docs/notes/sticky-games.md)", low=0, high=1
+        0.36, "part of the run after which sticky games begin (docs/notes/sticky-games.md)", low=0, high=1
     )
     late_starts: float = option(
         0.5,
@@ -305,7 +307,7 @@ class ReturnOptions(Options):
     )
     final_rollout_length: int | None = option(
         20,
-        "from the middle of the run on, reached linearly (Smith et al. 2018; docs/notes/rollout-length.md); "
+        "after --anneal-part of the run, reached linearly (Smith et al. 2018; docs/notes/rollout-length.md); "
         "none: as at the start",
         low=1,
         high=100_000,
@@ -319,10 +321,10 @@ class ReturnOptions(Options):
         high=1,
     )
 
-    def rollout_length_at(self, progress: float) -> int:
-        """Return the length of a rollout, which has grown linearly by the middle of the run."""
+    def rollout_length_at(self, annealed: float) -> int:
+        """Return the length of a rollout, which grows linearly with ``ScheduleOptions.annealed``."""
         final = self.rollout_length if self.final_rollout_length is None else self.final_rollout_length
-        return round(self.rollout_length + (final - self.rollout_length) * min(1.0, 2 * progress))
+        return round(self.rollout_length + (final - self.rollout_length) * annealed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +339,14 @@ class OptimizerOptions(Options):
     learning_rate: float = option(
         2e-3, "at the start (docs/notes/larger-learning-rate.md; Mnih et al. 2016: 7e-4)", low=0, high=10
     )
-    final_learning_rate: float = option(0.0, "at the end, reached linearly (Mnih et al. 2016)", low=0, high=10)
+    final_learning_rate: float = option(0.0, "at the end (Mnih et al. 2016)", low=0, high=10)
+    learning_rate_power: float = option(
+        2.0,
+        "power of the part of the run that is left, with which the learning rate goes to its final value "
+        "(docs/notes/annealing.md); 1: linearly (Mnih et al. 2016)",
+        low=0,
+        high=100,
+    )
     warmup_updates: int = option(
         200,
         "updates over which the learning rate rises linearly at the start: 2 / (1 - square decay) "
@@ -374,13 +383,14 @@ class OptimizerOptions(Options):
     )
 
     def learning_rate_at(self, progress: float, updates: int) -> float:
-        """Return the learning rate: linearly annealed, and risen linearly over the first updates.
+        """Return the learning rate: annealed by a power, and risen linearly over the first updates.
 
         Args:
             progress: How much of the run is done.
             updates: So far, of all actor-learners.
         """
-        annealed = self.learning_rate + (self.final_learning_rate - self.learning_rate) * progress
+        left: float = (1 - progress) ** self.learning_rate_power
+        annealed = self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * left
         return annealed * min(1.0, (updates + 1) / max(1, self.warmup_updates))
 
 
@@ -391,7 +401,7 @@ class LossOptions(Options):
     entropy_coef: float = option(0.01, "weight of the entropy bonus at the start (Mnih et al. 2016)", low=0, high=1e38)
     final_entropy_coef: float = option(
         0.001,
-        "from the middle of the run on, reached linearly (docs/notes/entropy-coefficient.md)",
+        "after --anneal-part of the run, reached linearly (docs/notes/entropy-coefficient.md)",
         low=0,
         high=1e38,
     )
@@ -403,9 +413,9 @@ class LossOptions(Options):
         setting="loss_reduction",
     )
 
-    def entropy_coef_at(self, progress: float) -> float:
-        """Return the weight of the entropy bonus, which has fallen linearly by the middle of the run."""
-        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * min(1.0, 2 * progress)
+    def entropy_coef_at(self, annealed: float) -> float:
+        """Return the weight of the entropy bonus, which falls linearly with ``ScheduleOptions.annealed``."""
+        return self.entropy_coef + (self.final_entropy_coef - self.entropy_coef) * annealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +473,17 @@ class ScheduleOptions(Options):
     max_episodes: int | None = option(
         None, "finished games of all actor-learners together; a horizon too; none: no limit", low=1, high=10**15
     )
+    anneal_part: float = option(
+        0.3,
+        "part of the run over which entropy coefficient and rollout length reach their final values "
+        "(docs/notes/annealing.md)",
+        low=1e-6,
+        high=1,
+    )
+
+    def annealed(self, progress: float) -> float:
+        """Return how much of their way entropy coefficient and rollout length have gone, 0 to 1."""
+        return min(1.0, progress / self.anneal_part)
 
     def progress(self, steps: int, minutes: float, games: int) -> float:
         """Return how much of the run is done, 0 to 1, by whichever limit is nearest.
@@ -562,7 +583,7 @@ class TrainConfig:
         if self.game.sticky:
             found |= {"sticky_games": "--sticky 0"}
         if not self.game.sticky_games:
-            found |= {"sticky_games_begin": "--sticky-games 0.5"}
+            found |= {"sticky_games_begin": "--sticky-games 0.94"}
         if not self.game.is_atari:
             found |= dict.fromkeys(("background", "sticky"), "an Atari --game")
         if self.network.name in NETWORKS:

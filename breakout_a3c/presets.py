@@ -16,6 +16,8 @@ PLAIN = BREAKOUT.replace(
     precision="float32",
     final_rollout_length=None,
     learning_rate=7e-4,
+    learning_rate_power=1.0,
+    anneal_part=0.5,
     warmup_updates=0,
     max_kl=None,
     max_value_change=None,
@@ -63,15 +65,15 @@ MACHADO = BREAKOUT.replace(
     life_loss_penalty=0.0,
     second_chances=0.0,
     sticky_games=0.0,
+    anneal_part=0.15,
     total_steps=10_000_000,
 )
 
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
-    # Longer, and nearly all games sticky once the agent has learned to play (docs/notes/sticky-games.md); not measured
-    # yet.
-    "long": BREAKOUT.replace(sticky_games=0.94, sticky_games_begin=0.08, total_steps=25_000_000),
+    # Longer; entropy coefficient, rollouts and sticky games as soon as there. Not measured yet.
+    "long": BREAKOUT.replace(anneal_part=0.06, sticky_games_begin=0.072, total_steps=25_000_000),
     "machado": MACHADO,
     "paper": PAPER,
     "paper-lstm": PAPER.replace(network="lstm"),

@@ -56,14 +56,22 @@ def test_the_machado_preset_has_machados_interface_and_no_lives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "final", "progress", "expected"),
-    [(5, 20, 0.0, 5), (5, 20, 0.2, 11), (5, 20, 0.5, 20), (5, 20, 1.0, 20), (20, 5, 0.25, 12), (7, None, 0.9, 7)],
+    ("first", "final", "annealed", "expected"),
+    [(5, 20, 0.0, 5), (5, 20, 0.4, 11), (5, 20, 1.0, 20), (20, 5, 0.5, 12), (7, None, 0.9, 7)],
 )
-def test_a_rollout_has_its_final_length_by_the_middle_of_the_run(
-    first: int, final: int | None, progress: float, expected: int
+def test_a_rollout_goes_from_its_first_length_to_its_final_one(
+    first: int, final: int | None, annealed: float, expected: int
 ) -> None:
     config = BREAKOUT.replace(rollout_length=first, final_rollout_length=final)
-    assert config.returns.rollout_length_at(progress) == expected
+    assert config.returns.rollout_length_at(annealed) == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "progress", "expected"),
+    [(0.3, 0.0, 0.0), (0.3, 0.15, 0.5), (0.3, 0.3, 1.0), (0.3, 1.0, 1.0), (1.0, 0.25, 0.25)],
+)
+def test_a_part_of_the_run_anneals(part: float, progress: float, expected: float) -> None:
+    assert BREAKOUT.replace(anneal_part=part).schedule.annealed(progress) == pytest.approx(expected)
 
 
 def test_a_config_holds_only_what_a_checkpoint_may_hold() -> None:
@@ -116,13 +124,26 @@ def test_a_limit_of_zero_is_never_no_limit(limit: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "learning_rate", "entropy_coef"),
-    [(0, 8e-4, 0.02), (0.25, 6.5e-4, 0.011), (0.5, 5e-4, 0.002), (1, 2e-4, 0.002)],
+    ("power", "progress", "expected"),
+    [
+        (1.0, 0, 8e-4),
+        (1.0, 0.25, 6.5e-4),
+        (1.0, 1, 2e-4),
+        (2.0, 0, 8e-4),
+        (2.0, 0.5, 3.5e-4),
+        (2.0, 1, 2e-4),
+        (0.0, 0.9, 8e-4),
+    ],
 )
-def test_schedules_are_linear(progress: float, learning_rate: float, entropy_coef: float) -> None:
-    config = BREAKOUT.replace(learning_rate=8e-4, final_learning_rate=2e-4, entropy_coef=0.02, final_entropy_coef=0.002)
-    assert config.optimizer.learning_rate_at(progress, updates=10_000) == pytest.approx(learning_rate)
-    assert config.loss.entropy_coef_at(progress) == pytest.approx(entropy_coef)
+def test_the_learning_rate_falls_with_a_power_of_what_is_left(power: float, progress: float, expected: float) -> None:
+    config = BREAKOUT.replace(learning_rate=8e-4, final_learning_rate=2e-4, learning_rate_power=power)
+    assert config.optimizer.learning_rate_at(progress, updates=10_000) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("annealed", "expected"), [(0.0, 0.02), (0.5, 0.011), (1.0, 0.002)])
+def test_the_entropy_coefficient_falls_linearly(annealed: float, expected: float) -> None:
+    config = BREAKOUT.replace(entropy_coef=0.02, final_entropy_coef=0.002)
+    assert config.loss.entropy_coef_at(annealed) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +151,9 @@ def test_schedules_are_linear(progress: float, learning_rate: float, entropy_coe
     [(200, 0, 5e-6), (200, 99, 5e-4), (200, 199, 1e-3), (200, 10**6, 1e-3), (1, 0, 1e-3), (0, 0, 1e-3)],
 )
 def test_the_learning_rate_rises_over_the_first_updates(warmup: int, updates: int, expected: float) -> None:
-    config = BREAKOUT.replace(learning_rate=2e-3, final_learning_rate=0.0, warmup_updates=warmup)
+    config = BREAKOUT.replace(
+        learning_rate=2e-3, final_learning_rate=0.0, learning_rate_power=1.0, warmup_updates=warmup
+    )
     assert config.optimizer.learning_rate_at(0.5, updates) == pytest.approx(expected)
 
 

@@ -32,6 +32,7 @@ ABLATIONS = (
     Recipe("without the limit on the values", "--max-value-change none"),
     Recipe("without turns", "", ALL_AT_ONCE),
     Recipe("without warm-up", "--warmup-updates 0"),
+    Recipe("annealed linearly and later", "--learning-rate-power 1 --anneal-part 0.5"),
     Recipe("rollouts do not grow", "--final-rollout-length none"),
     Recipe("entropy bonus does not fall", "--final-entropy-coef 0.01"),
     Recipe("a lost life costs nothing", "--life-loss-penalty 0"),

@@ -51,7 +51,7 @@ def gradient_on(device: Device, config: TrainConfig) -> torch.Tensor:
     advantages = generalised_advantages(
         rollout.rewards, rollout.values, rollout.next_values, rollout.ended, config.returns.gamma, 1.0
     )
-    differentiate(local, rollout, advantages, advantages + rollout.values, config.loss, progress=0.0)
+    differentiate(local, rollout, advantages, advantages + rollout.values, config.loss, annealed=0.0)
     return local.take_gradient(max_norm=1e9)[0].clone()
 
 

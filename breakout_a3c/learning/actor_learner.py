@@ -58,7 +58,7 @@ def learn(
             config.returns.gae_lambda,
         )
         returns = advantages + rollout.values
-        losses = differentiate(local, rollout, advantages, returns, config.loss, progress)
+        losses = differentiate(local, rollout, advantages, returns, config.loss, config.schedule.annealed(progress))
         gradient, grad_norm = local.take_gradient(config.optimizer.max_grad_norm)
 
         staleness = shared.total_updates() - version
@@ -102,7 +102,7 @@ def differentiate(
     advantages: Tensor,
     returns: Tensor,
     options: LossOptions,
-    progress: float,
+    annealed: float,
 ) -> Losses:
     """Add the gradient of a rollout's loss to the local one; return the losses.
 
@@ -115,7 +115,7 @@ def differentiate(
         advantages: ``(T, B)``.
         returns: ``(T, B)``.
         options: The terms' weights.
-        progress: Of the run, 0 to 1, on which the entropy bonus depends.
+        annealed: How much of its way the weight of the entropy bonus has gone, 0 to 1.
     """
     network = local.network
     features = [each.requires_grad_() for each in rollout.features(network)]
@@ -126,7 +126,7 @@ def differentiate(
         rollout.actions.flatten(),
         advantages.flatten(),
         returns.flatten(),
-        entropy_coef=options.entropy_coef_at(progress),
+        entropy_coef=options.entropy_coef_at(annealed),
         value_coef=options.value_coef,
         value_loss_kind=options.value_loss,
         reduction=options.reduction,

@@ -77,7 +77,7 @@ class RolloutCollector:
 
     def __init__(self, config: TrainConfig, environments: Sequence[Game], seed: int) -> None:
         self._config = config
-        length, batch = max(config.returns.rollout_length_at(progress) for progress in (0.0, 1.0)), len(environments)
+        length, batch = max(config.returns.rollout_length_at(annealed) for annealed in (0.0, 1.0)), len(environments)
         self._games = GameBatch(config, environments, game_threads(config), seed)
         self._generator = torch.Generator().manual_seed(seed)
         first = torch.from_numpy(self._games.reset())
@@ -129,7 +129,7 @@ class RolloutCollector:
         Returns:
             ``(T, B)`` steps; its tensors are overwritten by the next call.
         """
-        length = self._config.returns.rollout_length_at(progress)
+        length = self._config.returns.rollout_length_at(self._config.schedule.annealed(progress))
         self._games.begin_sticky_games = progress >= self._config.game.sticky_games_begin
         self._observations[0] = self._next_observations
         self._next_values.zero_()

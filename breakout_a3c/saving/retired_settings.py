@@ -18,9 +18,12 @@ ADDED_LATER = {
     "background": "black",
     "second_chances": 0.0,
     "sticky_games": 0.0,
+    "sticky_games_begin": 0.5,
     "late_starts": 0.0,
     "stall_steps": None,
     "reward_rule": None,
+    "learning_rate_power": 1.0,
+    "anneal_part": 0.5,
 }
 
 

@@ -74,10 +74,11 @@ def going_on(plan: TrainingPlan) -> str:
 
 def schedules(config: TrainConfig, progress: float, updates: int) -> dict[str, float]:
     """Return the values that the schedules give at a moment of a run."""
+    annealed = config.schedule.annealed(progress)
     return {
         "the learning rate": config.optimizer.learning_rate_at(progress, updates),
-        "the entropy coefficient": config.loss.entropy_coef_at(progress),
-        "the rollout length": config.returns.rollout_length_at(progress),
+        "the entropy coefficient": config.loss.entropy_coef_at(annealed),
+        "the rollout length": config.returns.rollout_length_at(annealed),
     }
 
 

@@ -100,7 +100,7 @@ def learner_mb(config: TrainConfig) -> float:
     """Return the memory that an actor-learner needs of its own, in MB."""
     if not config.game.is_atari:
         return LEARNER_MB
-    steps = max(config.returns.rollout_length_at(progress) for progress in (0.0, 1.0))
+    steps = max(config.returns.rollout_length_at(annealed) for annealed in (0.0, 1.0))
     if config.learners.envs == 1:
         steps = 0  # that are sure: the rollout ends with the life, whatever its length may be
     return LEARNER_MB + config.learners.envs * (GAME_MB + STEP_MB * steps)

@@ -257,7 +257,7 @@ class Trainer:
             updates_per_second=updates_per_second,
             frame_skip=self._config.game.frame_skip,
             learning_rate=self._config.optimizer.learning_rate_at(progress, updates),
-            entropy_coef=self._config.loss.entropy_coef_at(progress),
+            entropy_coef=self._config.loss.entropy_coef_at(schedule.annealed(progress)),
             recent_games=len(statistics.recent_returns),
             mean_return=statistics.mean_return(),
             mean_length=statistics.mean_length(),

@@ -159,7 +159,7 @@ def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
 
     def differentiate_in_parts(steps: int) -> tuple[torch.Tensor, Losses]:
         monkeypatch.setattr(rollout_module, "PART_STEPS", steps)
-        losses = differentiate(local, rollout, advantages, returns, config.loss, progress=0.0)
+        losses = differentiate(local, rollout, advantages, returns, config.loss, annealed=0.0)
         return local.take_gradient(1e9)[0].clone(), losses
 
     whole, expected = differentiate_in_parts(14)
@@ -168,14 +168,14 @@ def test_a_rollout_in_parts_has_the_gradient_and_the_losses_of_the_whole(
     torch.testing.assert_close(tuple(losses), tuple(expected))
 
 
-@pytest.mark.parametrize(("progress", "entropy_coef"), [(0.0, 0.2), (0.25, 0.15), (0.5, 0.1), (1.0, 0.1)])
-def test_the_weights_of_the_loss_are_those_of_this_point_of_the_run(progress: float, entropy_coef: float) -> None:
+@pytest.mark.parametrize(("annealed", "entropy_coef"), [(0.0, 0.2), (0.5, 0.15), (1.0, 0.1)])
+def test_the_weights_of_the_loss_are_those_of_this_point_of_the_run(annealed: float, entropy_coef: float) -> None:
     config = PRESETS["cartpole"].replace(entropy_coef=0.2, final_entropy_coef=0.1, value_coef=0.3)
     environments = make_environments(config.game, [1, 2])
     network = make_network(config.network, environments[0])
     local = LocalParameters(network)
     rollout = RolloutCollector(config, environments, seed=0).collect(network)
-    losses = differentiate(local, rollout, *torch.randn(2, 5, 2), config.loss, progress)
+    losses = differentiate(local, rollout, *torch.randn(2, 5, 2), config.loss, annealed)
     torch.testing.assert_close(losses.total, losses.policy + 0.3 * losses.value - entropy_coef * losses.entropy)
 
 

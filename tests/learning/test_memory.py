@@ -123,7 +123,7 @@ def test_gradient_and_rollout_are_those_of_the_slow_version() -> None:
             CONFIG.returns.gamma,
             CONFIG.returns.gae_lambda,
         )
-        differentiate(local, rollout, advantages, advantages + rollout.values, CONFIG.loss, progress=0.0)
+        differentiate(local, rollout, advantages, advantages + rollout.values, CONFIG.loss, annealed=0.0)
         gradient, _ = local.take_gradient(1e9)
         flat = torch.cat([each.flatten() for each in expected])
         torch.testing.assert_close(gradient, flat, atol=1e-4 * float(flat.abs().max()), rtol=1e-3)

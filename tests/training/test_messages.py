@@ -95,21 +95,21 @@ def test_a_resume_says_what_leaps() -> None:
     for same in (resumed(BREAKOUT), resumed(BREAKOUT, keep_checkpoints=9)):
         assert "may fall" not in same
     leaps = (
-        "the learning rate goes from 0.001 to 0.0018, the entropy coefficient goes from 0.001 to 0.0082, the rollout"
+        "the learning rate goes from 0.0005 to 0.00162, the entropy coefficient goes from 0.001 to 0.007, the rollout"
     )
-    assert f"By its new settings {leaps} length goes from 20 to 8: the score may fall at first.\n" in resumed(
+    assert f"By its new settings {leaps} length goes from 20 to 10: the score may fall at first.\n" in resumed(
         BREAKOUT, total_steps=25_000_000
     )
     done = BREAKOUT.replace(total_steps=2_500_000)
-    assert "settings the learning rate goes from 0 to 0.001: the score" in resumed(done, total_steps=5_000_000)
+    assert "settings the learning rate goes from 0 to 0.0005: the score" in resumed(done, total_steps=5_000_000)
 
 
 @pytest.mark.parametrize(
     ("limits", "lifted"),
     [
-        ({"total_steps": 3_344_240}, "from 0 to 0.001"),
-        ({"total_steps": 3_344_240, "learning_rate": 7e-4, "final_learning_rate": 1e-4}, "from 0.0001 to 0.0004"),
-        ({"total_steps": 3_344_240, "max_minutes": 20.3 / 0.75}, "from 0 to 0.0005"),
+        ({"total_steps": 3_344_240}, "from 0 to 0.0005"),
+        ({"total_steps": 3_344_240, "learning_rate": 7e-4, "final_learning_rate": 1e-4}, "from 0.0001 to 0.00025"),
+        ({"total_steps": 3_344_240, "max_minutes": 20.3 / 0.75}, "from 0 to 0.000125"),
         ({"total_steps": 3_344_240, "final_learning_rate": 2e-3}, ""),
         ({}, ""),
     ],
