@@ -390,8 +390,8 @@ class OptimizerOptions(Options):
             updates: So far, of all actor-learners.
         """
         left: float = (1 - progress) ** self.learning_rate_power
-        annealed = self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * left
-        return annealed * min(1.0, (updates + 1) / max(1, self.warmup_updates))
+        rate = self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * left
+        return rate * min(1.0, (updates + 1) / max(1, self.warmup_updates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +482,7 @@ class ScheduleOptions(Options):
     )
 
     def annealed(self, progress: float) -> float:
-        """Return how much of their way entropy coefficient and rollout length have gone, 0 to 1."""
+        """Return how far entropy coefficient and rollout length are on their way to their final values, 0 to 1."""
         return min(1.0, progress / self.anneal_part)
 
     def progress(self, steps: int, minutes: float, games: int) -> float:

@@ -72,7 +72,8 @@ MACHADO = BREAKOUT.replace(
 PRESETS: dict[str, TrainConfig] = {
     # Ours: the fastest to a good score on two cores.
     "breakout": BREAKOUT,
-    # Longer; entropy coefficient, rollouts and sticky games as soon as there. Not measured yet.
+    # Longer. Its entropy coefficient, rollouts and sticky games change after as many steps as in the default. Not
+    # measured yet.
     "long": BREAKOUT.replace(anneal_part=0.06, sticky_games_begin=0.072, total_steps=25_000_000),
     "machado": MACHADO,
     "paper": PAPER,

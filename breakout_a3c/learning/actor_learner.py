@@ -115,7 +115,7 @@ def differentiate(
         advantages: ``(T, B)``.
         returns: ``(T, B)``.
         options: The terms' weights.
-        annealed: How much of its way the weight of the entropy bonus has gone, 0 to 1.
+        annealed: How far the weight of the entropy bonus is on its way to its final value, 0 to 1.
     """
     network = local.network
     features = [each.requires_grad_() for each in rollout.features(network)]
