@@ -196,7 +196,7 @@ class GameOptions(Options):
     sticky_games: float = option(
         0.94,
         "part of an actor-learner's training games whose actions stick (0.25) once they begin, so that the agent bears "
-        "it; their scores are not counted (docs/notes/sticky-games.md); 0: none",
+        "it; their scores have a mean of their own (docs/notes/sticky-games.md); 0: none",
         low=0,
         high=0.95,
     )

@@ -31,7 +31,8 @@ OUTPUT = RESULTS / "time_to_score"
 SNAPSHOT_SECONDS = 20
 FIRST_GAMES, GAMES = 30, 100
 # Snapshots whose last 100 training games had a mean below this part of the next target are not evaluated.
-WORTH_EVALUATING = 0.4
+# The average of the parameters, which plays, has up to four times the score of the training games.
+WORTH_EVALUATING = 0.2
 FAR_BELOW = 3.0  # standard errors
 FIRST_PROTOCOL_SEED = 1000  # of the evaluations, a thousand a training seed; 0 is that of the end and of models
 SNAPSHOT_FACTS = ("episodes", "mean", "standard_error", "median", "min", "max", "truncated_games", "seed")

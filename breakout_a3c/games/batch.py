@@ -26,6 +26,7 @@ class FinishedGame(NamedTuple):
     episode_return: float
     episode_length: int  # agent steps
     truncated: bool
+    sticky: bool = False  # one of --sticky-games
 
 
 class BatchStep(NamedTuple):
@@ -148,11 +149,12 @@ class GameBatch:
             ended[index] = not game_over
 
     def _finish(self, index: int, truncated: bool) -> None:
-        """Count a game that ended, unless it began late, had sticky actions, or is one of those with second chances."""
+        """Count a game that ended, unless it began late or is one of those with second chances."""
         if self._second_chances and index < len(self._second_chances):
             self._second_chances.forget(index)
-        elif not self._began_late[index] and not self._sticky[index]:
-            self._finished.append(FinishedGame(self._returns[index], self._lengths[index], truncated))
+        elif not self._began_late[index]:
+            game = FinishedGame(self._returns[index], self._lengths[index], truncated, self._sticky[index])
+            self._finished.append(game)
 
     def _begin(self, index: int) -> NDArray[Any]:
         """Begin a game; return its first observation."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from breakout_a3c.errors import UserError
 
 # Tags that training/metrics.py writes. They are constants here, too: this room does not import the training.
-SCORE, EVALUATION = "rollout/ep_rew_mean", "eval/mean_reward"
+SCORE, STICKY_SCORE, EVALUATION = "rollout/ep_rew_mean", "rollout/ep_rew_mean_sticky", "eval/mean_reward"
 MINUTES, GAMES = "time/minutes", "rollout/games"
 
 
@@ -26,6 +26,8 @@ class Curve:
     scores: NDArray[np.float64]  # mean raw score of the last 100 training games
     evaluation_steps: NDArray[np.float64]  # (M,)
     evaluation_scores: NDArray[np.float64]  # (M,)
+    sticky_steps: NDArray[np.float64]  # (K,)
+    sticky_scores: NDArray[np.float64]  # (K,), of the training games with sticky actions
 
 
 def read_curve(folder: Path) -> Curve:
@@ -53,7 +55,7 @@ def read_curve(folder: Path) -> Curve:
         raise UserError(f"no game has ended in {folder} yet: wait a minute, or name another run.")
     minutes = np.interp(steps, *series(MINUTES))
     games = np.interp(steps, *series(GAMES))
-    return Curve(folder.name, steps, minutes, games, scores, *series(EVALUATION))
+    return Curve(folder.name, steps, minutes, games, scores, *series(EVALUATION), *series(STICKY_SCORE))
 
 
 def read_curves(folders: list[Path]) -> list[Curve]:
@@ -105,9 +107,12 @@ def draw_curves(curves: list[Curve], path: Path, title: str) -> None:
             if len(curve.evaluation_steps):
                 at = np.interp(curve.evaluation_steps, curve.steps, x)
                 axis.plot(at, curve.evaluation_scores, ".", color=line.get_color(), alpha=0.6)
+            if len(curve.sticky_steps):
+                at = np.interp(curve.sticky_steps, curve.steps, x)
+                axis.plot(at, curve.sticky_scores, "--", color=line.get_color(), linewidth=1, alpha=0.8)
     for axis in axes:
         style_axis(axis)
-    axes[0].set_ylabel("raw score: mean of the last 100 games\n(dots: evaluation of a snapshot)")
+    axes[0].set_ylabel("raw score: mean of the last 100 games\n(dashes: with sticky actions; dots: evaluations)")
     axes[0].legend(frameon=False, loc="upper left")
     figure.suptitle(title)
     figure.savefig(path, dpi=110)

@@ -114,6 +114,8 @@ def live_table(run: str, status: TrainingStatus) -> Table:
         ("actor-learners", f"{status.learners_alive}/{status.learners}{trouble}", "minutes", f"{status.minutes:.1f}"),
         ("memory", f"{status.memory_mb:,.0f} MB", "last checkpoint", f"{status.minutes_since_checkpoint:.1f} min ago"),
     ]
+    if math.isfinite(status.mean_sticky_return):
+        rows.append(("", "", "score, sticky", number(status.mean_sticky_return)))
     if status.updates_not_finite:
         rows.append(("not finite", f"{status.updates_not_finite} updates", "", ""))
     rows += [(machine.name, *machine_cells(machine)) for machine in status.machines]
@@ -150,7 +152,7 @@ def plain_line(status: TrainingStatus) -> str:
         time_left(status),
         f"{status.steps_per_second:,.0f} steps/s",
         f"{status.steps_per_second * status.frame_skip:,.0f} frames/s",
-        f"score {number(status.mean_return)} (best {number(status.best_return)})",
+        f"score {number(status.mean_return)} (best {number(status.best_return)}){sticky_score(status)}",
         f"entropy {number(status.entropy, 3)}",
         f"{status.learners_alive}/{status.learners} actor-learners",
         f"{status.memory_mb:,.0f} MB",
@@ -166,6 +168,11 @@ def plain_line(status: TrainingStatus) -> str:
         for machine in status.machines
     ]
     return "  ".join(parts)
+
+
+def sticky_score(status: TrainingStatus) -> str:
+    """Return the mean score of the training games with sticky actions, once there are any."""
+    return f", sticky {number(status.mean_sticky_return)}" if math.isfinite(status.mean_sticky_return) else ""
 
 
 def number(value: float, digits: int = 1) -> str:

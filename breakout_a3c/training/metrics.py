@@ -42,7 +42,10 @@ MEASURE_TAGS = {  # by the names in UpdateMeasures
 }
 # Charts of TensorBoard's tab "Custom Scalars", in this order.
 LAYOUT = {
-    "score: last 100 games, and evaluations": ["Multiline", ["rollout/ep_rew_mean", "eval/mean_reward"]],
+    "score: last 100 games, and evaluations": [
+        "Multiline",
+        ["rollout/ep_rew_mean$", "eval/mean_reward", "rollout/ep_rew_mean_sticky"],
+    ],
     "length of a game, agent steps": ["Multiline", ["rollout/ep_len_mean"]],
     "losses": ["Multiline", ["train/policy_loss", "train/value_loss"]],
     "entropy, nats": ["Multiline", ["train/entropy$"]],
@@ -72,6 +75,8 @@ def status_scalars(status: TrainingStatus) -> dict[str, float]:
     }
     if math.isfinite(status.mean_return):
         scalars |= {"rollout/ep_rew_mean": status.mean_return, "rollout/ep_len_mean": status.mean_length}
+    if math.isfinite(status.mean_sticky_return):
+        scalars["rollout/ep_rew_mean_sticky"] = status.mean_sticky_return
     for machine in status.machines:
         scalars |= {
             f"machines/steps_per_second_{machine.name}": machine.steps_per_second,
@@ -151,8 +156,9 @@ class MetricsWriter:
             for tag, value in scalars.items():
                 self._writer.add_scalar(tag, value, steps)
             for game in games:
-                self._writer.add_scalar("games/score", game.episode_return, steps)
-                self._writer.add_scalar("games/length", game.episode_length, steps)
+                suffix = "_sticky" if game.sticky else ""
+                self._writer.add_scalar(f"games/score{suffix}", game.episode_return, steps)
+                self._writer.add_scalar(f"games/length{suffix}", game.episode_length, steps)
             if animation:
                 image = Summary.Image(encoded_image_string=animation)
                 write_summary(self._writer, Summary(value=[Summary.Value(tag="eval/game", image=image)]), steps)

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from breakout_a3c.games.batch import FinishedGame
 from breakout_a3c.learning.reports import LearnerReport, RunningMeans, UpdateMeasures
@@ -13,6 +13,8 @@ RECENT_GAMES = 100
 
 class TrainingStatistics:
     """Scores of the last 100 games, and the means of the updates since they were last taken.
+
+    Games of ``--sticky-games`` have a mean of their own, which begins anew with a resume; nothing else is of them.
 
     Args:
         returns: Raw scores of the last games before a resume, oldest first.
@@ -26,6 +28,7 @@ class TrainingStatistics:
         self.recent_returns = deque(returns, maxlen=RECENT_GAMES)
         self.recent_lengths = deque(lengths, maxlen=RECENT_GAMES)
         self.best_return = best_return
+        self._recent_sticky_returns = deque[float](maxlen=RECENT_GAMES)
         self.truncated_games = 0
         self.updates_not_finite = 0
         self.not_finite_in_a_row = 0
@@ -36,7 +39,10 @@ class TrainingStatistics:
 
     def add(self, report: LearnerReport) -> None:
         """Take in what one actor-learner reports."""
+        self._recent_sticky_returns.extend(game.episode_return for game in report.games if game.sticky)
         for game in report.games:
+            if game.sticky:
+                continue
             self.recent_returns.append(game.episode_return)
             self.recent_lengths.append(game.episode_length)
             self.best_return = max(self.best_return, game.episode_return)
@@ -50,11 +56,15 @@ class TrainingStatistics:
 
     def mean_return(self) -> float:
         """Return the mean raw score of the last 100 games, nan before the first."""
-        return statistics.fmean(self.recent_returns) if self.recent_returns else math.nan
+        return mean_or_nan(self.recent_returns)
+
+    def mean_sticky_return(self) -> float:
+        """Return the mean raw score of the last 100 games of ``--sticky-games``, nan before the first."""
+        return mean_or_nan(self._recent_sticky_returns)
 
     def mean_length(self) -> float:
         """Return the mean length of the last 100 games in agent steps, nan before the first."""
-        return statistics.fmean(self.recent_lengths) if self.recent_lengths else math.nan
+        return mean_or_nan(self.recent_lengths)
 
     def mean_returns_of_learners(self) -> dict[int, float]:
         """Return the mean raw score of the last 100 games of each actor-learner that has finished any."""
@@ -69,3 +79,8 @@ class TrainingStatistics:
         """Return the games that were reported since the last call."""
         games, self._new_games = self._new_games, []
         return games
+
+
+def mean_or_nan(values: Collection[float]) -> float:
+    """Return the mean of ``values``, nan if there are none."""
+    return statistics.fmean(values) if values else math.nan

@@ -35,6 +35,7 @@ class TrainingStatus:
     entropy_coef: float
     recent_games: int  # of which mean_return and mean_length are: the last 100 that were reported
     mean_return: float  # raw; nan before the first game
+    mean_sticky_return: float  # of the last 100 of --sticky-games; nan before the first
     mean_length: float  # agent steps
     best_return: float  # -inf before the first game
     mean_returns_of_learners: Mapping[int, float]

@@ -260,6 +260,7 @@ class Trainer:
             entropy_coef=self._config.loss.entropy_coef_at(schedule.annealed(progress)),
             recent_games=len(statistics.recent_returns),
             mean_return=statistics.mean_return(),
+            mean_sticky_return=statistics.mean_sticky_return(),
             mean_length=statistics.mean_length(),
             best_return=statistics.best_return,
             mean_returns_of_learners=statistics.mean_returns_of_learners(),

@@ -59,7 +59,7 @@ def test_curves_are_read_while_they_are_written(tmp_path: Path) -> None:
 
 def test_a_thinned_curve_keeps_its_first_and_last_point() -> None:
     numbers = np.arange(1000.0)
-    curve = Curve("run", numbers * 10, numbers / 60, numbers, numbers / 2, numbers[:0], numbers[:0])
+    curve = Curve("run", numbers * 10, numbers / 60, numbers, numbers / 2, *[numbers[:0]] * 4)
     kept = thinned(curve, last=900, points=10)
     assert len(kept["steps"]) == len(kept["scores"]) == len(kept["minutes"]) == 10
     assert (kept["steps"][0], kept["steps"][-1]) == (0, 9000)

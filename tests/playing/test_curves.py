@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from breakout_a3c.commands import curves as command
 from breakout_a3c.errors import UserError
-from breakout_a3c.playing.curves import EVALUATION, GAMES, MINUTES, SCORE, Curve, draw_curves, read_curve
+from breakout_a3c.playing.curves import EVALUATION, GAMES, MINUTES, SCORE, STICKY_SCORE, Curve, draw_curves, read_curve
 from breakout_a3c.presets import BREAKOUT
 from breakout_a3c.training.metrics import MetricsWriter
 
@@ -18,11 +18,13 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     for steps in (100, 200, 300):
         writer.write({SCORE: steps / 10, MINUTES: steps / 50, GAMES: steps}, steps)
     writer.write({EVALUATION: 15.0}, 200)
+    writer.write({STICKY_SCORE: 8.0}, 300)
     writer.close()
     curve = read_curve(tmp_path / "run")
     assert curve.scores.tolist() == [10, 20, 30]
     assert curve.minutes.tolist() == [2, 4, 6]
     assert (curve.evaluation_steps.tolist(), curve.evaluation_scores.tolist()) == ([200], [15])
+    assert (curve.sticky_steps.tolist(), curve.sticky_scores.tolist()) == ([300], [8])
     draw_curves([curve], tmp_path / "curve.png", "title")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
@@ -44,9 +46,10 @@ def test_any_scores_are_drawn_upright_and_whole(
     scores: tuple[float, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = np.arange(1.0, len(scores) + 1)
-    first = Curve("first", 1e5 * x, x, 10 * x, np.array(scores), np.array([]), np.array([]))
+    first = Curve("first", 1e5 * x, x, 10 * x, np.array(scores), *[np.array([])] * 4)
     second = replace(first, name="second", scores=2 * first.scores, evaluation_steps=x, evaluation_scores=3 * x)
-    drawn = np.concatenate([first.scores, second.scores, second.evaluation_scores])
+    second = replace(second, sticky_steps=x, sticky_scores=4 * x)
+    drawn = np.concatenate([first.scores, second.scores, second.evaluation_scores, second.sticky_scores])
     low, high = drawn.min(), drawn.max()
     monkeypatch.setattr(plt, "close", lambda figure: None)
     draw_curves([first, second], tmp_path / "curve.png", "title")

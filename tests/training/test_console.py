@@ -22,6 +22,7 @@ STATUS = TrainingStatus(
     entropy_coef=0.005,
     recent_games=100,
     mean_return=131.1,
+    mean_sticky_return=87.6,
     mean_length=836.0,
     best_return=336.0,
     mean_returns_of_learners={0: 130.0, 2: 132.5},
@@ -36,7 +37,20 @@ STATUS = TrainingStatus(
     memory_mb=831.0,
     minutes_since_checkpoint=0.3,
 )
-SHOWN = ["41.8%", "3,344,240", "1 h 35 min left", "2,815", "11,262", "131.1", "336.0", "0.722", "8/8", "831 MB", "0.3"]
+SHOWN = [
+    "41.8%",
+    "3,344,240",
+    "1 h 35 min left",
+    "2,815",
+    "11,262",
+    "131.1",
+    "336.0",
+    "87.6",
+    "0.722",
+    "8/8",
+    "831 MB",
+    "0.3",
+]
 
 
 def rendered(status: TrainingStatus, width: int) -> str:
@@ -97,6 +111,11 @@ def test_what_is_not_known_yet_is_a_dash() -> None:
     start = replace(STATUS, mean_return=math.nan, best_return=-math.inf, entropy=math.nan, minutes_left=math.inf)
     assert "time left -" in plain_line(start)
     assert "nan" not in rendered(start, 80) + plain_line(start)
+
+
+def test_without_games_with_sticky_actions_their_score_has_no_place() -> None:
+    without = replace(STATUS, mean_sticky_return=math.nan)
+    assert "sticky" not in rendered(without, 80) + plain_line(without)
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def test_the_end_message_names_what_there_is() -> None:
     said = end_message(PLAN, STATUS, SAVED, Path("best.pt"), 400.0)
     assert said.startswith("Stopped after 3,344,240 agent steps, 4,000 games and 20.3 minutes; mean")
     assert "best.pt, mean score 400.0" in said
-    assert "of the last 100 games: 131.1." in said
-    early = replace(STATUS, games=0, recent_games=0, mean_return=math.nan, progress=1.0)
+    assert "of the last 100 games: 131.1, with sticky actions: 87.6.\n" in said
+    early = replace(STATUS, games=0, recent_games=0, mean_return=math.nan, mean_sticky_return=math.nan, progress=1.0)
     said = end_message(PLAN, early, SAVED, Path("best.pt"), None)
     assert said.startswith("Done after 3,344,240 agent steps, 0 games and 20.3 minutes.\n")
     assert "best.pt" not in said
@@ -72,11 +72,12 @@ def test_the_end_message_names_what_there_is() -> None:
 
 def test_games_whose_reports_were_lost_are_counted_and_have_no_mean() -> None:
     """As when an actor-learner is killed between the end of a game and its next report."""
-    said = end_message(PLAN, replace(STATUS, games=3, recent_games=2, mean_return=5.0), SAVED, Path("best.pt"), None)
+    without_sticky = replace(STATUS, mean_sticky_return=math.nan)
+    few = replace(without_sticky, games=3, recent_games=2, mean_return=5.0)
+    said = end_message(PLAN, few, SAVED, Path("best.pt"), None)
     assert "3 games and 20.3 minutes; mean score of the last 2 games: 5.0." in said
-    said = end_message(
-        PLAN, replace(STATUS, games=1, recent_games=0, mean_return=math.nan), SAVED, Path("best.pt"), None
-    )
+    none = replace(without_sticky, games=1, recent_games=0, mean_return=math.nan)
+    said = end_message(PLAN, none, SAVED, Path("best.pt"), None)
     assert "1 games and 20.3 minutes.\n" in said
 
 

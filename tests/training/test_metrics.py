@@ -32,6 +32,7 @@ from tests.training.test_console import STATUS
 
 PACKAGE = Path(breakout_a3c.__file__).parent
 TAG = re.compile(r"\b(train|rollout|async|workers|eval|games|time)/[a-z_]+")
+READ_TAGS = {curves.SCORE, curves.STICKY_SCORE, curves.EVALUATION, curves.MINUTES, curves.GAMES}
 EVALUATION = Evaluation(
     EvaluationResult(Protocol(episodes=2), [FinishedGame(4.0, 30, True), FinishedGame(6.0, 50, False)], 2), b"", 0.05
 )
@@ -46,6 +47,7 @@ def read(folder: Path) -> EventAccumulator:
 def test_a_status_becomes_scalars() -> None:
     scalars = status_scalars(STATUS)
     assert scalars["rollout/ep_rew_mean"] == STATUS.mean_return
+    assert scalars["rollout/ep_rew_mean_sticky"] == STATUS.mean_sticky_return
     assert scalars["rollout/ep_len_mean"] == STATUS.mean_length
     assert scalars["rollout/games"] == STATUS.games
     assert scalars["time/fps"] == STATUS.steps_per_second
@@ -58,9 +60,12 @@ def test_a_status_becomes_scalars() -> None:
 
 
 def test_a_status_without_a_game_has_no_score() -> None:
-    start = replace(STATUS, mean_return=math.nan, mean_length=math.nan, mean_returns_of_learners={})
+    start = replace(
+        STATUS, mean_return=math.nan, mean_length=math.nan, mean_sticky_return=math.nan, mean_returns_of_learners={}
+    )
     assert {tag for tag in status_scalars(STATUS) if tag not in status_scalars(start)} == {
-        "rollout/ep_rew_mean", "rollout/ep_len_mean", "workers/ep_rew_mean_0", "workers/ep_rew_mean_2",
+        "rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/ep_rew_mean_sticky",
+        "workers/ep_rew_mean_0", "workers/ep_rew_mean_2",
     }  # fmt: skip
     assert all(math.isfinite(value) for value in status_scalars(start).values())
 
@@ -94,25 +99,27 @@ def tags_in(path: Path) -> set[str]:
 
 
 def test_tags_stand_in_two_modules_alone() -> None:
-    """metrics writes them; curves reads four of them."""
+    """metrics writes them; curves reads five of them."""
     found = {str(path.relative_to(PACKAGE)): tags_in(path) for path in PACKAGE.rglob("*.py")}
     assert {name for name, tags in found.items() if tags} == {"training/metrics.py", "playing/curves.py"}
-    assert found["playing/curves.py"] == {curves.SCORE, curves.EVALUATION, curves.MINUTES, curves.GAMES}
+    assert found["playing/curves.py"] == READ_TAGS
 
 
 def test_what_the_curves_read_and_the_charts_show_is_written() -> None:
     charted = {tag.removesuffix("$") for _, tags in LAYOUT.values() for tag in tags}
-    assert {curves.SCORE, curves.EVALUATION, curves.MINUTES, curves.GAMES} | charted <= written_tags()
+    assert READ_TAGS | charted <= written_tags()
 
 
 def test_each_game_is_written(tmp_path: Path) -> None:
     writer = MetricsWriter(tmp_path, BREAKOUT, 0)
     writer.write({}, 100, [FinishedGame(value, 10 * int(value), False) for value in (1.0, 3.0)])
-    writer.write({}, 200, [FinishedGame(8.0, 80, True)])
+    writer.write({}, 200, [FinishedGame(8.0, 80, True), FinishedGame(2.0, 20, False, sticky=True)])
     writer.close()
     events = read(tmp_path)
     assert [(point.step, point.value) for point in events.Scalars("games/score")] == [(100, 1), (100, 3), (200, 8)]
     assert [point.value for point in events.Scalars("games/length")] == [10, 30, 80]
+    assert [(point.step, point.value) for point in events.Scalars("games/score_sticky")] == [(200, 2)]
+    assert [point.value for point in events.Scalars("games/length_sticky")] == [20]
 
 
 def test_a_resume_hides_the_points_after_it_and_goes_on(tmp_path: Path) -> None:

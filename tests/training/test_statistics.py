@@ -35,6 +35,20 @@ def test_a_resume_goes_on_with_the_games_before_it() -> None:
     assert [game.episode_return for game in statistics.take_games()] == [3.0, 5.0], "the others were written before"
 
 
+def test_games_with_sticky_actions_have_a_mean_of_their_own() -> None:
+    statistics = TrainingStatistics()
+    assert math.isnan(statistics.mean_sticky_return())
+    games = [
+        FinishedGame(value, 10, truncated=True, sticky=True) for value in (*[900.0] * 50, *[4.0] * 60, *[6.0] * 40)
+    ]
+    statistics.add(LearnerReport(0, [FinishedGame(3.0, 30, False), *games]))
+    assert statistics.mean_sticky_return() == pytest.approx(0.6 * 4 + 0.4 * 6)
+    assert (statistics.mean_return(), statistics.mean_length(), statistics.best_return) == (3, 30, 3)
+    assert statistics.truncated_games == 0
+    assert statistics.mean_returns_of_learners() == {0: 3}
+    assert len(statistics.take_games()) == 151, "all are written"
+
+
 def test_means_are_weighted_by_updates_and_begin_anew() -> None:
     statistics = TrainingStatistics()
     statistics.add(report_updates(1, entropy=1.0, staleness=7.0))
