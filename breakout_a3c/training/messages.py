@@ -101,7 +101,7 @@ def end_message(
     if status.recent_games:
         ended += f"; mean score of the last {status.recent_games} games: {status.mean_return:.1f}"
     if math.isfinite(status.mean_sticky_return):
-        ended += f", with sticky actions: {status.mean_sticky_return:.1f}"
+        ended += f"; with sticky actions, mean score {status.mean_sticky_return:.1f}"
     lines = [f"{ended}.", f"saved:     {saved}"]
     if best_evaluation is not None:
         lines.append(f"best:      {best}, mean score {best_evaluation:.1f} in its evaluation")

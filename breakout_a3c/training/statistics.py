@@ -14,7 +14,8 @@ RECENT_GAMES = 100
 class TrainingStatistics:
     """Scores of the last 100 games, and the means of the updates since they were last taken.
 
-    Games of ``--sticky-games`` have a mean of their own, which begins anew with a resume; nothing else is of them.
+    Games of ``--sticky-games`` have a mean of their own, which begins anew with a resume; of the other measures only
+    the truncated games count them.
 
     Args:
         returns: Raw scores of the last games before a resume, oldest first.
@@ -39,15 +40,15 @@ class TrainingStatistics:
 
     def add(self, report: LearnerReport) -> None:
         """Take in what one actor-learner reports."""
-        self._recent_sticky_returns.extend(game.episode_return for game in report.games if game.sticky)
         for game in report.games:
-            if game.sticky:
-                continue
-            self.recent_returns.append(game.episode_return)
-            self.recent_lengths.append(game.episode_length)
-            self.best_return = max(self.best_return, game.episode_return)
             self.truncated_games += game.truncated
-            self._returns_of_learner[report.learner_id].append(game.episode_return)
+            if game.sticky:
+                self._recent_sticky_returns.append(game.episode_return)
+            else:
+                self.recent_returns.append(game.episode_return)
+                self.recent_lengths.append(game.episode_length)
+                self.best_return = max(self.best_return, game.episode_return)
+                self._returns_of_learner[report.learner_id].append(game.episode_return)
         self._new_games += report.games
         self.updates_not_finite += report.updates_not_finite
         self.not_finite_in_a_row = 0 if report.updates else self.not_finite_in_a_row + report.updates_not_finite

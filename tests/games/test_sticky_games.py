@@ -33,11 +33,11 @@ def play(games: GameBatch, observations: np.ndarray, steps: int, seed: int = 0) 
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.5, 2), (0.75, 3)])
-def test_games_that_begin_from_the_middle_of_a_run_on_are_sticky(share: float, expected: int) -> None:
+def test_games_that_start_once_sticky_games_begin_are_sticky(share: float, expected: int) -> None:
     games = batch(share)
     observations = games.reset()
     play(games, observations, 400)
-    assert stickiness(games) == [0.0] * GAMES, "the middle is not reached"
+    assert stickiness(games) == [0.0] * GAMES, "they have not begun"
     games.begin_sticky_games = True
     before = stickiness(games)
     games.take_finished()

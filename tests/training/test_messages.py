@@ -63,7 +63,7 @@ def test_the_end_message_names_what_there_is() -> None:
     said = end_message(PLAN, STATUS, SAVED, Path("best.pt"), 400.0)
     assert said.startswith("Stopped after 3,344,240 agent steps, 4,000 games and 20.3 minutes; mean")
     assert "best.pt, mean score 400.0" in said
-    assert "of the last 100 games: 131.1, with sticky actions: 87.6.\n" in said
+    assert "of the last 100 games: 131.1; with sticky actions, mean score 87.6.\n" in said
     early = replace(STATUS, games=0, recent_games=0, mean_return=math.nan, mean_sticky_return=math.nan, progress=1.0)
     said = end_message(PLAN, early, SAVED, Path("best.pt"), None)
     assert said.startswith("Done after 3,344,240 agent steps, 0 games and 20.3 minutes.\n")

@@ -44,7 +44,7 @@ def test_games_with_sticky_actions_have_a_mean_of_their_own() -> None:
     statistics.add(LearnerReport(0, [FinishedGame(3.0, 30, False), *games]))
     assert statistics.mean_sticky_return() == pytest.approx(0.6 * 4 + 0.4 * 6)
     assert (statistics.mean_return(), statistics.mean_length(), statistics.best_return) == (3, 30, 3)
-    assert statistics.truncated_games == 0
+    assert statistics.truncated_games == 150
     assert statistics.mean_returns_of_learners() == {0: 3}
     assert len(statistics.take_games()) == 151, "all are written"
 
