@@ -43,10 +43,13 @@ def lines_of(process: "subprocess.Popen[str]") -> Iterator[str | None]:
             lines.put(line)
 
     threading.Thread(target=read, daemon=True).start()
-    while process.poll() is None or not lines.empty():
+    while True:
+        ended = process.poll() is not None  # asked first: what it printed last may still be on its way
         try:
             yield lines.get(timeout=LOOK_SECONDS)
         except queue.Empty:
+            if ended:
+                return
             yield None
 
 

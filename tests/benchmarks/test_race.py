@@ -61,22 +61,28 @@ def program(tmp_path: Path, code: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize(
-    ("code", "ended", "score"),
+    ("code", "seconds", "ended", "score"),
     [
-        ("import time\nfor i in range(3): print(f'episodic_return={99 + i}.0')\ntime.sleep(99)", "100 points", 100.0),
-        ("import time\nfor i in range(4): print('episodic_return=7.0')\ntime.sleep(99)", "time", 7.0),
+        (
+            "import time\nfor i in range(3): print(f'episodic_return={99 + i}.0')\ntime.sleep(99)",
+            60,
+            "100 points",
+            100.0,
+        ),
+        ("import time\nfor i in range(4): print('episodic_return=7.0')\ntime.sleep(99)", 3, "time", 7),
         (
             "import sys\nfor i in range(3): print('episodic_return=5.0')\nsys.exit(3)",
+            60,
             "its program ended with code 3",
-            5.0,
+            5,
         ),
     ],
 )
 def test_a_rival_is_watched_until_its_score_its_time_or_its_end(
-    tmp_path: Path, code: str, ended: str, score: float
+    tmp_path: Path, code: str, seconds: float, ended: str, score: float
 ) -> None:
     process = program(tmp_path, code)
-    seen = running.watch(process, SHORT, 100.0, 3.0, tmp_path / "output.log")
+    seen = running.watch(process, SHORT, 100.0, seconds, tmp_path / "output.log")
     running.end(process)
     assert (seen.ended, seen.points[-1][1]) == (ended, score)
     assert "episodic_return" in (tmp_path / "output.log").read_text()
