@@ -17,8 +17,9 @@ ORDER = {
         "seeds", "late_starts", "second_chances", "learner_view", "batch",
     ],
     "learning": [
-        "cached_layers", "vector_operations", "changed_pixels", "memory", "networks", "advantages", "losses",
-        "local_parameters", "optimizer", "shared_parameters", "rollout", "step_limits", "reports", "actor_learner",
+        "vector_operations", "mirrored_maps", "cached_layers", "changed_pixels", "memory", "networks", "advantages",
+        "losses", "local_parameters", "optimizer", "shared_parameters", "rollout", "step_limits", "reports",
+        "actor_learner",
     ],
     "saving": [
         "provenance", "files", "model_names", "other_programs", "run_names", "retired_settings", "config_file",

@@ -25,6 +25,7 @@ UNKNOWN = -1
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 Words = NDArray[np.uint32]
+LongWords = NDArray[np.uint64]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -71,8 +72,10 @@ class FramePreprocessor:
         screen, seen, gray = (
             each.reshape(-1, bands, height // bands, self._width) for each in (self._screen, seen, self._gray)
         )
+        words, seen_words = screen.view(np.uint64), seen.view(np.uint64)
         self._update_arguments = [
-            (screen[0], seen[i], self._stale[i], self._gray_of_colour, gray[i], self._changed) for i in (PREVIOUS, LAST)
+            (screen[0], words[0], seen[i], seen_words[i], self._stale[i], self._gray_of_colour, gray[i], self._changed)
+            for i in (PREVIOUS, LAST)
         ]
         self._pixels: Bytes = np.empty(shape, np.uint8)
         self._shrunk: Bytes = np.empty((SIDE, SIDE), np.uint8)
@@ -120,7 +123,7 @@ class FramePreprocessor:
         scatter_changed(self._shrunk, self._changed, self._frame)
 
 
-def compiled(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def compiled(*signatures: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function at import, before processes are forked; it is kept on disk where that is possible.
 
     A Ctrl-C waits meanwhile: numba's compiler calls Python from C, where an exception is ignored.
@@ -129,22 +132,31 @@ def compiled(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         with interrupts_delayed():
             try:
-                return numba.njit(signature, cache=True, nogil=True)(function)
+                return numba.njit(list(signatures), cache=True, nogil=True)(function)
             except RuntimeError:  # no folder for it that can be written
-                return numba.njit(signature, nogil=True)(function)
+                return numba.njit(list(signatures), nogil=True)(function)
 
     return decorate
 
 
-@compiled("b1(u1[:,:,::1], u1[:,:,::1], b1[::1], i2[::1], u1[:,:,::1], b1[::1])")
+@compiled("b1(u1[:,:,::1], u8[:,:,::1], u1[:,:,::1], u8[:,:,::1], b1[::1], i2[::1], u1[:,:,::1], b1[::1])")
 def update_gray(
-    screen: Bytes, seen: Bytes, stale: Flags, gray_of_colour: NDArray[np.int16], gray: Bytes, changed: Flags
+    screen: Bytes,
+    words: LongWords,
+    seen: Bytes,
+    seen_words: LongWords,
+    stale: Flags,
+    gray_of_colour: NDArray[np.int16],
+    gray: Bytes,
+    changed: Flags,
 ) -> bool:
     """Turn those rows of ``screen`` to gray that differ from ``seen``, and flag their bands as changed.
 
     Args:
         screen: ``(bands, rows, pixels)`` palette indices.
+        words: The same, eight pixels a word, which are compared at once.
         seen: What ``gray`` was made from; it becomes a copy of ``screen``.
+        seen_words: The same.
         stale: Bands to turn to gray in any case.
         gray_of_colour: ``(256,)``.
         gray: ``(bands, rows, pixels)``, written where changed.
@@ -156,9 +168,9 @@ def update_gray(
     bands, rows, pixels = screen.shape
     for band in range(bands):
         for row in range(rows):
-            difference = np.uint8(0)
-            for pixel in range(pixels):
-                difference |= screen[band, row, pixel] ^ seen[band, row, pixel]
+            difference = np.uint64(0)
+            for word in range(words.shape[2]):
+                difference |= words[band, row, word] ^ seen_words[band, row, word]
             if difference or stale[band]:
                 changed[band] = True
                 for pixel in range(pixels):

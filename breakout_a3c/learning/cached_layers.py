@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from breakout_a3c.learning.mirrored_maps import even_and_odd, joined_parts
+
 
 class ConvWeights(NamedTuple):
     """What the layers of a trunk of convolutions multiply by."""
@@ -151,32 +153,6 @@ class CachedOutputSymmetricDense(torch.autograd.Function):
         to_maps = joined_parts(to_even @ even_weight, to_odd @ odd_weight, maps.shape[1:])
         to_weight = joined_parts(to_even.t() @ even, to_odd.t() @ odd, maps.shape[1:]).flatten(1)
         return to_maps, to_weight, None, None, 2 * to_even.sum(0), None
-
-
-def even_and_odd(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum and the difference of maps and their mirror image, ``(N, H * W * C / 2)`` each.
-
-    The scalar product of two maps is half that of their sums and of their differences together; with the mirror image
-    of one of them it is half what the sums give less what the differences give. So both cost no more than one of them.
-
-    Args:
-        maps: ``(N, H, W, C)``; the second half of the channels is the first one of the mirror image.
-    """
-    as_it_is, mirrored = maps.float().chunk(2, dim=3)  # in bf16 all this takes two and a half times as long
-    mirrored = mirror_image(mirrored)
-    even, odd = (as_it_is + mirrored).flatten(1), (as_it_is - mirrored).flatten(1)
-    return even.to(maps.dtype), odd.to(maps.dtype)
-
-
-def joined_parts(even: Tensor, odd: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return the gradient of maps ``(N, H, W, C)`` of ``shape`` ``(H, W, C)``, given that of their ``even_and_odd``."""
-    even, odd = (part.view(len(part), *shape[:2], -1) for part in (even, odd))
-    return torch.cat((even + odd, mirror_image(even - odd)), dim=3)
-
-
-def mirror_image(maps: Tensor) -> Tensor:
-    """Return maps ``(N, H, W, C)`` with left and right exchanged; twice as fast as ``flip``."""
-    return maps.index_select(2, torch.arange(maps.shape[2] - 1, -1, -1, device=maps.device))
 
 
 # torch leaves Function.apply without types.

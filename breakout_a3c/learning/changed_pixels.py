@@ -12,16 +12,25 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from breakout_a3c.games.preprocessing import SIDE, STACK, Words, compiled
-from breakout_a3c.learning.vector_operations import LANES, add_products, add_products_to_rows
+from breakout_a3c.learning.vector_operations import (
+    LANES,
+    Floats,
+    Numbers,
+    add_products,
+    add_products_to_rows,
+    as_array,
+    as_numbers,
+    copy_where_positive,
+    lowest_bit,
+    where_different,
+)
 
 KERNEL, STRIDE = 8, 4
 OUTPUTS = (SIDE - KERNEL) // STRIDE + 1  # along each side
 BORDERED = OUTPUTS + 2
-Floats = NDArray[np.float32]
 
 
 def in_pairs(weight: Tensor) -> Tensor:
@@ -40,9 +49,15 @@ class ChangedPixelsConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, weight: Tensor, bias: Tensor, observations: Tensor, background: Tensor, output: Tensor | None
+        ctx: Any,
+        weight: Tensor,
+        bias: Tensor,
+        observations: Tensor,
+        background: Tensor,
+        output: Tensor | None,
+        precision: torch.dtype,
     ) -> Tensor:
-        """Return the output, ``(B, 20, 20, F)`` float32, which is ``output`` where acting computed it.
+        """Return the output, ``(B, 20, 20, F)``, which is ``output`` where acting computed it.
 
         Args:
             ctx: What ``backward`` needs.
@@ -50,11 +65,12 @@ class ChangedPixelsConvolution(torch.autograd.Function):
             bias: ``(F,)`` float32.
             observations: ``(B, 84, 84, 4)`` uint8.
             background: ``(84, 84, 4)`` uint8.
-            output: ``(B, 20, 20, F)`` float32, or None.
+            output: ``(B, 20, 20, F)``, or None.
+            precision: Of the output, float32 or bf16.
         """
         if output is None:
-            output = weight.new_empty(len(observations), OUTPUTS, OUTPUTS, len(bias))
-            convolve(as_words(observations), as_words(background), as_array(weight), as_array(bias), as_array(output))
+            output = weight.new_empty(len(observations), OUTPUTS, OUTPUTS, len(bias), dtype=precision)
+            convolve(as_words(observations), as_words(background), as_array(weight), as_array(bias), as_numbers(output))
         ctx.save_for_backward(observations, background, output)
         return output.view_as(output)
 
@@ -63,17 +79,17 @@ class ChangedPixelsConvolution(torch.autograd.Function):
         """Return the gradients of weight and bias."""
         observations, background, output = ctx.saved_tensors
         filters = output.shape[-1]
-        to_weight = gradient.new_zeros(KERNEL, STRIDE, STACK, 2 * filters)
-        to_bias = gradient.new_zeros(filters)
+        to_weight = torch.zeros(KERNEL, STRIDE, STACK, 2 * filters)
+        to_bias = torch.zeros(filters)
         differentiate_convolution(
             as_words(observations),
             as_words(background),
-            as_array(gradient.contiguous()),
-            as_array(output),
+            as_numbers(gradient.contiguous()),
+            as_numbers(output),
             as_array(to_weight),
             as_array(to_bias),
         )
-        return to_weight, to_bias, None, None, None
+        return to_weight, to_bias, None, None, None, None
 
 
 def changed_pixels_convolution(
@@ -94,9 +110,9 @@ def changed_pixels_convolution(
     assert weight.shape[1:] == (STACK, KERNEL, KERNEL), f"weights {weight.shape}"
     assert 2 * len(weight) % LANES == 0, f"weights {weight.shape}"
     assert observations.shape[1:] == background.shape == (SIDE, SIDE, STACK), f"screens {observations.shape}"
-    cached = None if output is None else output.permute(0, 2, 3, 1).float()
-    maps: Tensor = convolution(in_pairs(weight), bias.float(), observations.contiguous(), background, cached)
-    return maps.permute(0, 3, 1, 2).to(weight.dtype)
+    cached = None if output is None else output.permute(0, 2, 3, 1)
+    maps = convolution(in_pairs(weight), bias.float(), observations.contiguous(), background, cached, weight.dtype)
+    return maps.permute(0, 3, 1, 2)
 
 
 # torch leaves Function.apply without types.
@@ -106,12 +122,6 @@ convolution = cast(Callable[..., Tensor], ChangedPixelsConvolution.apply)
 def as_words(pixels: Tensor) -> Words:
     """View the four frames of each pixel as one word: ``(..., 84, 84, 4)`` uint8 as ``(..., 84, 84)``."""
     return pixels.numpy().view(np.uint32)[..., 0]
-
-
-def as_array(tensor: Tensor) -> Floats:
-    """View a tensor as an array."""
-    floats: Floats = tensor.detach().numpy()
-    return floats
 
 
 @compiled("UniTuple(f4, 4)(u4, u4)")
@@ -135,8 +145,17 @@ def places_of(y: int, x: int, filters: int) -> tuple[int, int, int, int]:
     return upper, lower, for_upper, for_lower
 
 
-@compiled("void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[::1], f4[:,:,:,::1])")
-def convolve(observations: Words, background: Words, weight: Floats, bias: Floats, output: Floats) -> None:
+@compiled("UniTuple(i8, 2)(i8, i8, i8)")
+def row_places(b: int, y: int, filters: int) -> tuple[int, int]:
+    """Return where a row of outputs begins within a border, and where it does in all outputs, in the flat arrays."""
+    return ((y + 1) * BORDERED + 1) * filters, (b * OUTPUTS + y) * OUTPUTS * filters
+
+
+@compiled(
+    "void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[::1], f4[:,:,:,::1])",
+    "void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[::1], u2[:,:,:,::1])",
+)
+def convolve(observations: Words, background: Words, weight: Floats, bias: Floats, output: Numbers) -> None:
     """Write the ReLU of the convolution to ``output``.
 
     Args:
@@ -154,26 +173,31 @@ def convolve(observations: Words, background: Words, weight: Floats, bias: Float
             for x in range(BORDERED):
                 for f in range(filters):
                     sums[y, x, f] = bias[f]
-        for y in range(SIDE):
-            for x in range(SIDE):
-                if observations[b, y, x] != background[y, x]:
-                    factors = differences(observations[b, y, x], background[y, x])
-                    upper, lower, for_upper, for_lower = places_of(y, x, filters)
-                    for lane in range(0, pair, LANES):
-                        add_products(sums, upper + lane, weight, for_upper + lane, pair, factors)
-                        add_products(sums, lower + lane, weight, for_lower + lane, pair, factors)
+        for first in range(0, SIDE * SIDE, LANES):
+            different = where_different(observations, b * SIDE * SIDE + first, background, first)
+            while different:
+                y, x = divmod(first + lowest_bit(different), SIDE)
+                different &= different - 1
+                factors = differences(observations[b, y, x], background[y, x])
+                upper, lower, for_upper, for_lower = places_of(y, x, filters)
+                for lane in range(0, pair, LANES):
+                    add_products(sums, upper + lane, weight, for_upper + lane, pair, factors)
+                    add_products(sums, lower + lane, weight, for_lower + lane, pair, factors)
         for y in range(OUTPUTS):
-            for x in range(OUTPUTS):
-                for f in range(filters):
-                    output[b, y, x, f] = max(sums[y + 1, x + 1, f], np.float32(0))
+            within, row = row_places(b, y, filters)
+            for lane in range(0, OUTPUTS * filters, LANES):
+                copy_where_positive(sums, within + lane, sums, within + lane, output, row + lane)
 
 
-@compiled("void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[::1])")
+@compiled(
+    "void(u4[:,:,::1], u4[:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[:,:,:,::1], f4[::1])",
+    "void(u4[:,:,::1], u4[:,::1], u2[:,:,:,::1], u2[:,:,:,::1], f4[:,:,:,::1], f4[::1])",
+)
 def differentiate_convolution(
     observations: Words,
     background: Words,
-    gradient: Floats,
-    output: Floats,
+    gradient: Numbers,
+    output: Numbers,
     to_weight: Floats,
     to_bias: Floats,
 ) -> None:
@@ -192,17 +216,19 @@ def differentiate_convolution(
     bordered = np.zeros((BORDERED, BORDERED, filters), np.float32)
     for b in range(len(observations)):
         for y in range(OUTPUTS):
+            within, row = row_places(b, y, filters)
+            for lane in range(0, OUTPUTS * filters, LANES):
+                copy_where_positive(gradient, row + lane, output, row + lane, bordered, within + lane)
             for x in range(OUTPUTS):
                 for f in range(filters):
-                    active = output[b, y, x, f] > 0
-                    bordered[y + 1, x + 1, f] = gradient[b, y, x, f] if active else np.float32(0)
-                for f in range(filters):
                     to_bias[f] += bordered[y + 1, x + 1, f]
-        for y in range(SIDE):
-            for x in range(SIDE):
-                if observations[b, y, x] != background[y, x]:
-                    factors = differences(observations[b, y, x], background[y, x])
-                    upper, lower, for_upper, for_lower = places_of(y, x, filters)
-                    for lane in range(0, pair, LANES):
-                        add_products_to_rows(to_weight, for_upper + lane, pair, bordered, upper + lane, factors)
-                        add_products_to_rows(to_weight, for_lower + lane, pair, bordered, lower + lane, factors)
+        for first in range(0, SIDE * SIDE, LANES):
+            different = where_different(observations, b * SIDE * SIDE + first, background, first)
+            while different:
+                y, x = divmod(first + lowest_bit(different), SIDE)
+                different &= different - 1
+                factors = differences(observations[b, y, x], background[y, x])
+                upper, lower, for_upper, for_lower = places_of(y, x, filters)
+                for lane in range(0, pair, LANES):
+                    add_products_to_rows(to_weight, for_upper + lane, pair, bordered, upper + lane, factors)
+                    add_products_to_rows(to_weight, for_lower + lane, pair, bordered, lower + lane, factors)

@@ -26,10 +26,10 @@ from breakout_a3c.learning.cached_layers import (
     cached_convolution,
     cached_dense,
     cached_symmetric_dense,
-    even_and_odd,
 )
 from breakout_a3c.learning.changed_pixels import changed_pixels_convolution
 from breakout_a3c.learning.memory import Memory
+from breakout_a3c.learning.mirrored_maps import even_and_odd
 
 PIXELS = (84, 84, 4)  # the last four gray frames, the oldest first
 

@@ -58,7 +58,8 @@ class Rollout:
             network: With the same layers.
             games: ``(G,)`` int64, their indices.
         """
-        features = network.features(self.observations[:, games].flatten(0, 1))
+        # Not [:, games], which takes ten times as long.
+        features = network.features(self.observations.index_select(1, games).flatten(0, 1))
         features = [each.unflatten(0, (-1, len(games))) for each in features]
         return network.replay(features, self.lstm_states[0, games.to(network.device)], self.ended[:, games])
 

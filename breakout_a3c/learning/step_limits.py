@@ -82,7 +82,7 @@ def change_since(rollout: Rollout, network: ActorCritic) -> PolicyChange:
         logits_before, values_before = rollout.logits[:, games], rollout.values[:, games]
     else:
         steps = sample_of(len(rollout), SAMPLE)
-        logits, values = network(rollout.observations.flatten(0, 1)[steps])
+        logits, values = network(rollout.observations.flatten(0, 1).index_select(0, steps))
         logits_before, values_before = rollout.logits.flatten(0, 1)[steps], rollout.values.flatten()[steps]
     before = logits_before.log_softmax(-1)
     kl = (before.exp() * (before - logits.log_softmax(-1))).sum(-1).mean()

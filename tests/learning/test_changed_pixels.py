@@ -70,6 +70,19 @@ def test_in_bf16_only_the_result_is_rounded() -> None:
     torch.testing.assert_close(ours, expected.bfloat16(), atol=1e-5, rtol=0.01)
 
 
+def test_in_bf16_the_gradient_is_that_of_the_rounded_numbers() -> None:
+    (observations, background), (weight, bias) = make_screens(0.1), make_layer(16)
+    narrow = tuple(each.detach().bfloat16().requires_grad_() for each in (weight, bias))
+    wide = tuple(each.detach().float().requires_grad_() for each in narrow)
+    ours = changed_pixels_convolution(observations, background, *narrow)
+    expected = changed_pixels_convolution(observations, background, *wide)
+    gradient = torch.randn(ours.shape, generator=torch.Generator().manual_seed(2)).bfloat16()
+    for given, wanted in zip(
+        torch.autograd.grad(ours, narrow, gradient), torch.autograd.grad(expected, wide, gradient.float()), strict=True
+    ):
+        assert torch.equal(given, wanted.bfloat16())
+
+
 def test_filters_that_do_not_fill_a_vector_are_refused() -> None:
     (observations, background), (weight, bias) = make_screens(0.1), make_layer(12)
     with pytest.raises(AssertionError, match="weights"):
