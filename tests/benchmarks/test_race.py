@@ -69,12 +69,12 @@ def program(tmp_path: Path, code: str) -> "subprocess.Popen[str]":
             "100 points",
             100.0,
         ),
-        ("import time\nfor i in range(4): print('episodic_return=7.0')\ntime.sleep(99)", 3, "time", 7),
+        ("import time\nfor i in range(4): print('episodic_return=7.0')\ntime.sleep(99)", 3, "time", 7.0),
         (
             "import sys\nfor i in range(3): print('episodic_return=5.0')\nsys.exit(3)",
             60,
             "its program ended with code 3",
-            5,
+            5.0,
         ),
     ],
 )
